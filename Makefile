@@ -1,0 +1,57 @@
+# Everything a clone needs: `make demo` and `make test` set themselves up. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+SCALE ?= 0.1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format bench-copy bench-tiny lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## load TPC-H into an embedded PostgreSQL and take the tour (SCALE=0.1)
+	@exec $(BIN)/dal demo --scale $(SCALE)
+
+test: $(VENV)/.dev ## run every test on an embedded PostgreSQL (PYTHON=python3.13, PYTEST_ARGS=...)
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## lint, formatting, types, import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-copy: $(VENV)/.bench ## Parquet by copy_in against psql's \copy (writes bench/results/)
+	@exec $(BIN)/python -m bench.copy_in
+
+bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that none rots
+	@exec $(BIN)/python -m bench.copy_in --tiny
+
+lock: ## compile requirements/*.txt from pyproject.toml
+	@PYTHON=$(PYTHON) requirements/lock
+
+clean: ## remove the virtual environment and all caches in this folder
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of packages: a set is installed when its lock file, or the Python, has changed.
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: requirements/%.txt pyproject.toml requirements/install
+	@PYTHON=$(PYTHON) requirements/install $*
+
+# A virtual environment made by another Python is of no use.
+ifneq ($(wildcard $(VENV)/.python),)
+ifneq ($(shell cat $(VENV)/.python),$(shell $(PYTHON) -c 'import sys; print(sys.base_prefix, sys.version)' 2>&1))
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: another-python
+.PHONY: another-python
+another-python:
+endif
+endif
