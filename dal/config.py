@@ -1,0 +1,147 @@
+"""What a database is and how its pool is cut: frozen values, from a URL or from the environment.
+
+Refuses: anything that connects.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from sqlalchemy import URL, exc, make_url
+
+from dal.errors import ConfigError
+
+ENVIRONMENT_URL: Final = "DAL_DATABASE_URL"
+
+_DRIVERS: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
+# libpq's name of a URL option, and the name asyncpg has for it; other options would reach asyncpg as unknown arguments.
+_URL_OPTIONS: Final = {
+    "host": "host",
+    "port": "port",
+    "ssl": "ssl",
+    "sslmode": "ssl",
+    "passfile": "passfile",
+    "target_session_attrs": "target_session_attrs",
+}
+_SHAPE: Final = "postgresql://user@host:5432/database"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolConfig:
+    """How many connections, and for how long.
+
+    `size` and `max_overflow` count connections; the rest are seconds.
+    """
+
+    # Ten connections keep two cores of a server busy with point reads; more only queue inside the server.
+    size: int = 10
+    # A burst above the size would open connections only to close them again: waiting is cheaper.
+    max_overflow: int = 0
+    # Longer than any healthy queue, shorter than the 10 s after which load balancers give up.
+    checkout_timeout_s: float = 5.0
+    # A TCP handshake, TLS and SCRAM take milliseconds; a server that needs longer is not there.
+    connect_timeout_s: float = 5.0
+    # After a failover or a change of password every connection is new within half an hour.
+    max_lifetime_s: float = 1800.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 1), ("max_overflow", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be {least} or more.")
+        for name in ("checkout_timeout_s", "connect_timeout_s", "max_lifetime_s"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be more than 0 s.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> PoolConfig:
+        """Read `DAL_POOL_SIZE`, `DAL_POOL_CHECKOUT_TIMEOUT_S` and so on: one variable per field, all optional."""
+        given = {f.name: _number(f"DAL_POOL_{f.name.upper()}", environ) for f in fields(cls)}
+        sizes = {name: _whole(f"DAL_POOL_{name.upper()}", given.pop(name)) for name in ("size", "max_overflow")}
+        return cls(**{name: value for name, value in {**given, **sizes}.items() if value is not None})  # type: ignore[arg-type] # whole numbers and numbers go to the fields they were read for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseConfig:
+    """One PostgreSQL database: where it is, how its pool is cut, and what its sessions start with.
+
+    The password is in `url` and shows in no repr. `server_settings` are run-time parameters set for every connection,
+    such as `search_path` or `statement_timeout`. With `hide_parameters=False` errors and logs show bound values.
+    """
+
+    url: URL
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    server_settings: Mapping[str, str] = field(default_factory=dict)
+    application_name: str = "dal"
+    hide_parameters: bool = True
+
+    @classmethod
+    def from_url(cls, url: str | URL, *, pool: PoolConfig | None = None) -> DatabaseConfig:
+        """Take *url* as libpq would write it; `postgres://` and `postgresql://` mean asyncpg here."""
+        parsed = parse_url(url)
+        name = parsed.query.get("application_name", "dal")
+        return cls(
+            url=parsed.difference_update_query(["application_name"]),
+            pool=pool or PoolConfig(),
+            application_name=name if isinstance(name, str) else name[-1],
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> DatabaseConfig:
+        """Read `DAL_DATABASE_URL`, and `DAL_POOL_*` as `PoolConfig.from_env` does."""
+        url = environ.get(ENVIRONMENT_URL)
+        if not url:
+            raise ConfigError(f"{ENVIRONMENT_URL} is not set: give it a URL such as {_SHAPE}.")
+        return cls.from_url(url, pool=PoolConfig.from_env(environ))
+
+    @property
+    def where(self) -> str:
+        """Name user, host and port for a message; never the password."""
+        options = self.url.query
+        host = self.url.host or options.get("host") or "localhost"
+        port = self.url.port or options.get("port") or 5432
+        return f"{self.url.username or 'the login user'}@{host}:{port}/{self.url.database or ''}"
+
+
+def parse_url(url: str | URL) -> URL:
+    """Make *url* one that SQLAlchemy opens with asyncpg, or say in one line why it cannot be one.
+
+    No message repeats the URL: it may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError) as error:
+        raise ConfigError(f"this is not a database URL; expected {_SHAPE}.") from error
+    if parsed.drivername not in _DRIVERS:
+        raise ConfigError(f"dal speaks to PostgreSQL through asyncpg, not {parsed.drivername!r}; expected {_SHAPE}.")
+    options = {_option(name): value for name, value in parsed.query.items()}
+    return parsed.set(drivername="postgresql+asyncpg", query=options)
+
+
+def _option(name: str) -> str:
+    if name == "application_name":
+        return name
+    if name not in _URL_OPTIONS:
+        near = difflib.get_close_matches(name, _URL_OPTIONS, n=1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"the URL has an option {name!r} that dal does not know.{meant}")
+    return _URL_OPTIONS[name]
+
+
+def _number(name: str, environ: Mapping[str, str]) -> float | None:
+    text = environ.get(name)
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {text!r}; it must be a number.") from error
+
+
+def _whole(name: str, number: float | None) -> int | None:
+    if number is not None and number != int(number):
+        raise ConfigError(f"{name} is {number}; it must be a whole number.")
+    return None if number is None else int(number)

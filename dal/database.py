@@ -1,0 +1,150 @@
+"""One PostgreSQL database: its engine and pool, opened, warmed and checked together, closed together.
+
+The only module that knows how many servers there are. Refuses: knowing models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import asyncpg
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from dal.config import DatabaseConfig, PoolConfig
+from dal.errors import ConfigError, from_connect, from_sqlalchemy
+from dal.pool import Lease, LeasedQueuePool
+from dal.session import driver_connection
+
+# The oldest major version that the PostgreSQL project still mends.
+OLDEST_SERVER: Final = 14
+
+
+class Database:
+    """A database as an application holds it: one per process, opened once.
+
+    `async with Database(url) as db:` opens the pool to its size, so that a wrong URL, password or server shows at the
+    start and not at the first request. Bound to a `Database`, a repository runs every call on its own.
+    """
+
+    def __init__(self, config: str | URL | DatabaseConfig, *, pool: PoolConfig | None = None) -> None:
+        if isinstance(config, DatabaseConfig):
+            if pool is not None:
+                raise ConfigError("the pool is given twice: in the DatabaseConfig and as pool=.")
+            self.config = config
+        else:
+            self.config = DatabaseConfig.from_url(config, pool=pool)
+        self.engine = _create_engine(self.config)
+        # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, close_resets_only=False)
+        self._reading = async_sessionmaker(self._autocommit, expire_on_commit=False, close_resets_only=False)
+
+    def __repr__(self) -> str:
+        return f"Database({self.config.where})"
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect the whole pool, and refuse a server that is too old.
+
+        Raises `CannotConnect`, `InvalidAuthorization`, `InvalidCatalogName` or `ConfigError`; nothing stays open then.
+        """
+        try:
+            await self._warm()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connections that are in the pool; one that is still out is closed when it comes back."""
+        await self.engine.dispose()
+
+    def leases(self) -> list[Lease]:
+        """List who holds a connection now, longest held first."""
+        pool = self.engine.pool
+        assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # _create_engine gives no other
+        return pool.leases()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Lend a session whose every statement stands alone; what it loads comes back detached."""
+        async with self._reading() as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Lend a session in a transaction of its own: committed on a clean exit, rolled back on any exception.
+
+        The end runs to completion also when the task is cancelled meanwhile.
+        """
+        async with self._sessions.begin() as session:
+            yield session
+
+    async def execute_script(self, script: str) -> None:
+        """Run several statements without parameters, in one round trip.
+
+        They commit together or not at all, unless the script has a BEGIN or COMMIT of its own.
+        """
+        async with self._autocommit.connect() as connection, driver_connection(connection) as driver:
+            await driver.execute(script)
+
+    async def _warm(self) -> None:
+        everybody = asyncio.Barrier(self.config.pool.size)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(self.config.pool.size):
+                    tasks.create_task(self._connect(everybody))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _connect(self, everybody: asyncio.Barrier) -> None:
+        """Keep one connection until all are open: one that went back early would serve the next task again."""
+        async with self._autocommit.connect() as connection:
+            async with driver_connection(connection) as driver:
+                _refuse_old_server(driver.get_server_version(), self.config.where)
+            await everybody.wait()
+
+
+def _refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
+    if version.major < OLDEST_SERVER:
+        raise ConfigError(
+            f"the server at {where} is PostgreSQL {version.major}.{version.minor}; dal needs {OLDEST_SERVER} or newer."
+        )
+
+
+def _create_engine(config: DatabaseConfig) -> AsyncEngine:
+    async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
+        try:
+            return await asyncpg.connect(*arguments, **options)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+            raise from_connect(error, config.where) from error
+
+    engine = create_async_engine(
+        config.url,
+        poolclass=LeasedQueuePool,
+        pool_size=config.pool.size,
+        max_overflow=config.pool.max_overflow,
+        pool_timeout=config.pool.checkout_timeout_s,
+        pool_recycle=config.pool.max_lifetime_s,
+        pool_use_lifo=True,
+        hide_parameters=config.hide_parameters,
+        connect_args={
+            "async_creator_fn": connect,
+            "timeout": config.pool.connect_timeout_s,
+            "server_settings": {"application_name": config.application_name, **config.server_settings},
+        },
+    )
+    event.listen(engine.sync_engine, "handle_error", from_sqlalchemy, retval=False)
+    return engine

@@ -1,0 +1,5 @@
+"""What a read loads, and what happens to the rest."""
+
+from dal.loading.raising import raise_unloaded
+
+__all__ = ["raise_unloaded"]

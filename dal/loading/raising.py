@@ -1,0 +1,69 @@
+"""The loader option under every read of a repository: a relationship that nobody loaded raises, and says what to add.
+
+The one module that uses SQLAlchemy's private loader strategies: `_LazyLoader` and `_WildcardLoad`, held by a contract
+test. Without them reads fall back to `raiseload("*")`, which raises too but cannot say what to add.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, raiseload
+from sqlalchemy.orm.interfaces import ORMOption
+
+from dal.errors import NotLoaded
+
+_STRATEGY: Final = "dal_raise"
+
+
+def raise_unloaded() -> ORMOption:
+    """Make every relationship that the statement and the mapping leave lazy raise `NotLoaded` instead of sending SQL.
+
+    A many-to-one whose entity is already in the session still answers, since that sends nothing. Relationships mapped
+    to load eagerly keep doing so, and every option given for a relationship wins over this one.
+    """
+    return _OPTION
+
+
+def _not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> NotLoaded:
+    loader = "selectinload" if prop.uselist else "joinedload"
+    name = f"{prop.parent.class_.__name__}.{prop.key}"
+    found = "" if state.session else " and its session is over"
+    return NotLoaded(f"{name} was not loaded{found}: read it with options=[{loader}({name})].")
+
+
+try:
+    from sqlalchemy.orm.strategies import _LazyLoader  # noqa: PLC2701 # see the module's docstring
+    from sqlalchemy.orm.strategy_options import (
+        _DEFAULT_TOKEN,  # noqa: PLC2701
+        _WildcardLoad,  # noqa: PLC2701
+    )
+except ImportError:  # pragma: no cover # a SQLAlchemy that renamed them; the contract test says so first
+    _OPTION: ORMOption = raiseload("*", sql_only=True)
+else:
+
+    @RelationshipProperty.strategy_for(lazy=_STRATEGY)
+    class _RaisingLoader(_LazyLoader):
+        """SQLAlchemy's lazy loader, up to the moment where it would send SQL."""
+
+        def __init__(self, parent: RelationshipProperty[Any], strategy_key: Any) -> None:
+            super().__init__(parent, strategy_key)
+            self._raise_on_sql = True
+            mapped = parent.strategy
+            self._mapped = None if type(mapped) is _LazyLoader else mapped
+
+        def setup_query(self, *arguments: Any, **options: Any) -> None:
+            (self._mapped or super()).setup_query(*arguments, **options)
+
+        def create_row_processor(self, *arguments: Any, **options: Any) -> None:
+            (self._mapped or super()).create_row_processor(*arguments, **options)
+
+        def _load_for_state(self, state: InstanceState[Any], passive: PassiveFlag, *more: Any, **options: Any) -> Any:
+            if state.session is None and passive & PassiveFlag.SQL_OK and not passive & PassiveFlag.NO_RAISE:
+                raise _not_loaded(state, self.parent_property)
+            return super()._load_for_state(state, passive, *more, **options)
+
+        def _invoke_raise_load(self, state: InstanceState[Any], passive: PassiveFlag, lazy: str) -> None:
+            raise _not_loaded(state, self.parent_property)
+
+    _OPTION = _WildcardLoad()._set_relationship_strategy(_DEFAULT_TOKEN, {"lazy": _STRATEGY})

@@ -1,0 +1,52 @@
+"""Where a session comes from, and the one place that borrows the driver's connection.
+
+Refuses: deciding when to commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from dal.errors import driver_errors_named
+
+
+class SessionSource(Protocol):
+    """What a repository is bound to: a `Database` or a `UnitOfWork`."""
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Lend a session for one read."""
+        ...
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Lend a session for one write, in a transaction."""
+        ...
+
+
+@asynccontextmanager
+async def driver_connection(connection: AsyncConnection) -> AsyncIterator[asyncpg.Connection]:
+    """Lend asyncpg's connection under *connection*, errors named. Do not keep it, nor use *connection* meanwhile."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # Database opens no other driver
+    with driver_errors_named(hide_parameters=connection.engine.sync_engine.hide_parameters):
+        yield driver
+
+
+@asynccontextmanager
+async def driver_in_transaction(session: AsyncSession) -> AsyncIterator[asyncpg.Connection]:
+    """Lend asyncpg's connection under *session*: in the session's transaction, pending changes flushed.
+
+    Costs a round trip when the session has sent nothing yet, none otherwise.
+    """
+    await session.flush()
+    connection = await session.connection()
+    async with driver_connection(connection) as driver:
+        if not driver.is_in_transaction():
+            # SQLAlchemy sends BEGIN only with the first statement that it runs itself;
+            # without one, whatever is sent on the driver's connection would commit on its own.
+            await connection.exec_driver_sql("SELECT 1")
+        yield driver
