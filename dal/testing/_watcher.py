@@ -1,0 +1,28 @@
+"""Stop an embedded server once nobody uses it; run as a script of its own, with the standard library alone.
+
+Argument one: the file that every user of the server holds a shared lock on. Argument two: its postmaster.pid.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+
+
+def watch(users: str, pid_file: str) -> None:
+    """Wait for the exclusive lock, which comes when the last user is gone; keep it until the server is down."""
+    with open(users, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            with open(pid_file) as lines:
+                pid = int(lines.readline())
+            os.kill(pid, signal.SIGINT)
+        except (OSError, ValueError):
+            return
+        while os.path.exists(pid_file):
+            time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    watch(sys.argv[1], sys.argv[2])

