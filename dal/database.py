@@ -6,7 +6,7 @@ The only module that knows how many servers there are. Refuses: knowing models.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -78,13 +78,13 @@ class Database:
         return pool.leases()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
         """Lend a session whose every statement stands alone; what it loads comes back detached."""
         async with self._reading() as session:
             yield session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
+    async def writing(self) -> AsyncGenerator[AsyncSession]:
         """Lend a session in a transaction of its own: committed on a clean exit, rolled back on any exception.
 
         The end runs to completion also when the task is cancelled meanwhile.

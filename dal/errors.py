@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -257,7 +257,7 @@ def from_connect(error: BaseException, where: str) -> DatabaseError:
 
 
 @contextmanager
-def driver_errors_named(*, hide_parameters: bool = True) -> Iterator[None]:
+def driver_errors_named(*, hide_parameters: bool = True) -> Generator[None]:
     """Name the errors of asyncpg calls that do not pass through SQLAlchemy."""
     try:
         yield
@@ -267,7 +267,7 @@ def driver_errors_named(*, hide_parameters: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def extra_needed(extra: str) -> Iterator[None]:
+def extra_needed(extra: str) -> Generator[None]:
     """Turn the import of a package that is not installed into one line that names dal's *extra* for it."""
     try:
         yield

@@ -5,7 +5,7 @@ Refuses: deciding when to commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class SessionSource(Protocol):
 
 
 @asynccontextmanager
-async def driver_connection(connection: AsyncConnection) -> AsyncIterator[asyncpg.Connection]:
+async def driver_connection(connection: AsyncConnection) -> AsyncGenerator[asyncpg.Connection]:
     """Lend asyncpg's connection under *connection*, errors named. Do not keep it, nor use *connection* meanwhile."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # Database opens no other driver
@@ -37,7 +37,7 @@ async def driver_connection(connection: AsyncConnection) -> AsyncIterator[asyncp
 
 
 @asynccontextmanager
-async def driver_in_transaction(session: AsyncSession) -> AsyncIterator[asyncpg.Connection]:
+async def driver_in_transaction(session: AsyncSession) -> AsyncGenerator[asyncpg.Connection]:
     """Lend asyncpg's connection under *session*: in the session's transaction, pending changes flushed.
 
     Costs a round trip when the session has sent nothing yet, none otherwise.

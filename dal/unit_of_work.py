@@ -5,7 +5,7 @@ Refuses: building SQL.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from types import TracebackType
@@ -40,7 +40,7 @@ class UnitOfWork:
         if self._session is not None or self._over:
             raise UnitOfWorkError(f"this {type(self).__name__} was entered before; make a new one.")
         self._session = await self._scope.__aenter__()
-        for name, repository in _repositories_of(type(self)).items():
+        for name, repository in _repositories_of(type(self)).items():  # type: ignore[arg-type] # mypy: type[Self] has no hash
             setattr(self, name, repository(self))
         return self
 
@@ -59,12 +59,12 @@ class UnitOfWork:
         return self._session
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
         """Lend the session to a repository's read."""
         yield self.session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
+    async def writing(self) -> AsyncGenerator[AsyncSession]:
         """Lend the session to a repository's write."""
         yield self.session
 
@@ -74,6 +74,6 @@ class UnitOfWork:
 
 
 @cache
-def _repositories_of(unit_of_work: type[UnitOfWork]) -> dict[str, type[Repository[Any]]]:
+def _repositories_of(unit_of_work: type[Any]) -> dict[str, type[Repository[Any]]]:
     hints = get_type_hints(unit_of_work)
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Repository)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class CopyReport:
 
     @property
     def rows_per_s(self) -> float:
+        """The speed of the whole load, opening the source included."""
         return self.rows / self.seconds if self.seconds else 0.0
 
 
@@ -62,7 +63,11 @@ async def copy_in(
     with open_source(source) as records:
         plan = plan_copy(table, records.schema, rename)
         sender = _Sender(plan, records, on_progress)
-        async with session.begin_nested(), driver_in_transaction(session) as driver, aclosing(sender.chunks()) as chunks:
+        async with (
+            session.begin_nested(),
+            driver_in_transaction(session) as driver,
+            aclosing(sender.chunks()) as chunks,
+        ):
             tag = await driver.copy_to_table(
                 table.name, schema_name=table.schema, columns=plan.schema.names, source=chunks, format="binary"
             )
@@ -78,7 +83,7 @@ class _Sender:
         self._records = records
         self._on_progress = on_progress
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         encoded = self._encoded()
         # Leaving the block waits for the chunk in hand: the source must not be closed under the thread.

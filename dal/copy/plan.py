@@ -19,7 +19,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -67,7 +67,8 @@ def plan_copy(table: Table, schema: pa.Schema, rename: Mapping[str, str] | None 
 
     Raises one `CopyError` that lists everything that does not fit, before anything is sent.
     """
-    names = {(rename or {}).get(name, name): name for name in schema.names}
+    given_names: list[str] = schema.names
+    names = {(rename or {}).get(name, name): name for name in given_names}
     faults = [*_unknown_names(rename or {}, schema), *_twice(names, schema), *_extra(names, table)]
     faults += _missing(names, table)
     fields = []
@@ -118,8 +119,7 @@ def _missing(names: Mapping[str, str], table: Table) -> list[str]:
 
 def _server_fills(column: Column[Any]) -> bool:
     filled = (column.server_default, column.identity, column.computed, column.default)
-    serial = column.table is not None and column is column.table.autoincrement_column
-    return serial or any(each is not None for each in filled)
+    return column is column.table.autoincrement_column or any(each is not None for each in filled)
 
 
 def _integer(bits: pa.DataType) -> _Fit:
@@ -167,7 +167,7 @@ def _uuid(_: Any, given: pa.DataType) -> pa.DataType | None:
 
 
 # Subclasses before their parents: the first match decides.
-_FITS: Final[tuple[tuple[type[types.TypeEngine[Any]], _Fit], ...]] = (
+_FITS: tuple[tuple[type[Any], _Fit], ...] = (
     (types.SmallInteger, _integer(pa.int16())),
     (types.BigInteger, _integer(pa.int64())),
     (types.Integer, _integer(pa.int32())),
@@ -204,4 +204,4 @@ def _builder(field: pa.Field, *, is_json: bool) -> Any:
 
 
 def _sql(column: Column[Any]) -> str:
-    return column.type.compile(dialect=postgresql.dialect()).lower()
+    return column.type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call] # SQLAlchemy's

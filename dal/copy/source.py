@@ -6,7 +6,7 @@ Refuses: knowing tables.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class Records:
 
 
 @contextmanager
-def open_source(source: Source) -> Iterator[Records]:
+def open_source(source: Source) -> Generator[Records]:
     """Open *source*; a file is closed at the end."""
     if isinstance(source, str | os.PathLike):
         with _open_parquet(Path(source)) as file:

@@ -6,9 +6,9 @@ test. Without them reads fall back to `raiseload("*")`, which raises too but can
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, raiseload
+from sqlalchemy.orm import InstanceState, PassiveFlag, RelationshipProperty, raiseload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import NotLoaded
@@ -22,7 +22,7 @@ def raise_unloaded() -> ORMOption:
     A many-to-one whose entity is already in the session still answers, since that sends nothing. Relationships mapped
     to load eagerly keep doing so, and every option given for a relationship wins over this one.
     """
-    return _OPTION
+    return _option
 
 
 def _not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> NotLoaded:
@@ -33,13 +33,10 @@ def _not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> N
 
 
 try:
-    from sqlalchemy.orm.strategies import _LazyLoader  # noqa: PLC2701 # see the module's docstring
-    from sqlalchemy.orm.strategy_options import (
-        _DEFAULT_TOKEN,  # noqa: PLC2701
-        _WildcardLoad,  # noqa: PLC2701
-    )
+    from sqlalchemy.orm.strategies import _LazyLoader
+    from sqlalchemy.orm.strategy_options import _WildcardLoad
 except ImportError:  # pragma: no cover # a SQLAlchemy that renamed them; the contract test says so first
-    _OPTION: ORMOption = raiseload("*", sql_only=True)
+    _option: ORMOption = raiseload("*", sql_only=True)
 else:
 
     @RelationshipProperty.strategy_for(lazy=_STRATEGY)
@@ -49,21 +46,25 @@ else:
         def __init__(self, parent: RelationshipProperty[Any], strategy_key: Any) -> None:
             super().__init__(parent, strategy_key)
             self._raise_on_sql = True
-            mapped = parent.strategy
-            self._mapped = None if type(mapped) is _LazyLoader else mapped
+            self._eager = None if type(parent.strategy) is _LazyLoader else parent.strategy
 
         def setup_query(self, *arguments: Any, **options: Any) -> None:
-            (self._mapped or super()).setup_query(*arguments, **options)
+            if self._eager is not None:
+                self._eager.setup_query(*arguments, **options)
 
         def create_row_processor(self, *arguments: Any, **options: Any) -> None:
-            (self._mapped or super()).create_row_processor(*arguments, **options)
+            if self._eager is not None:
+                self._eager.create_row_processor(*arguments, **options)
+            else:
+                super().create_row_processor(*arguments, **options)  # type: ignore[no-untyped-call] # SQLAlchemy's
 
         def _load_for_state(self, state: InstanceState[Any], passive: PassiveFlag, *more: Any, **options: Any) -> Any:
             if state.session is None and passive & PassiveFlag.SQL_OK and not passive & PassiveFlag.NO_RAISE:
                 raise _not_loaded(state, self.parent_property)
-            return super()._load_for_state(state, passive, *more, **options)
+            return super()._load_for_state(state, passive, *more, **options)  # type: ignore[no-untyped-call] # SQLAlchemy's
 
-        def _invoke_raise_load(self, state: InstanceState[Any], passive: PassiveFlag, lazy: str) -> None:
+        def _invoke_raise_load(self, state: InstanceState[Any], passive: PassiveFlag, lazy: str) -> NoReturn:
             raise _not_loaded(state, self.parent_property)
 
-    _OPTION = _WildcardLoad()._set_relationship_strategy(_DEFAULT_TOKEN, {"lazy": _STRATEGY})
+    # What raiseload("*") builds, with another strategy in it; "_sa_default" is how SQLAlchemy spells its "*".
+    _option = _WildcardLoad()._set_relationship_strategy("_sa_default", {"lazy": _STRATEGY})  # type: ignore[arg-type] # noqa: SLF001 # see the module's docstring

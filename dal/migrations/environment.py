@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging.config
 
+from alembic import context
 from sqlalchemy import Connection, MetaData
 
-from alembic import context
 from dal.config import DatabaseConfig, PoolConfig, parse_url
 from dal.database import Database
 
@@ -28,7 +28,10 @@ def run_env(target_metadata: MetaData) -> None:
         logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     if context.is_offline_mode():
         context.configure(
-            dialect_name="postgresql", target_metadata=target_metadata, literal_binds=True, transaction_per_migration=True
+            dialect_name="postgresql",
+            target_metadata=target_metadata,
+            literal_binds=True,
+            transaction_per_migration=True,
         )
         with context.begin_transaction():
             context.run_migrations()

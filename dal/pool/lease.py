@@ -44,6 +44,7 @@ class Lease:
 
     @property
     def held_s(self) -> float:
+        """How long the connection has been out, in seconds."""
         return time.monotonic() - self.since
 
     def __str__(self) -> str:
@@ -63,7 +64,7 @@ def _application_frame() -> FrameType | None:
 
     A checkout runs in a greenlet whose own stack ends at SQLAlchemy; the application's frames belong to its parent.
     """
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 # the documented way to walk a stack without formatting it
     while frame is not None and not _is_application(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is not None:
@@ -78,6 +79,6 @@ def _application_frame() -> FrameType | None:
 def _is_application(filename: str) -> bool:
     if filename.startswith(_APPLICATIONS):
         return True
-    if filename.startswith(_INSIDE) or filename.startswith("<"):
+    if filename.startswith((*_INSIDE, "<")):
         return False
     return "site-packages" in filename or not filename.startswith(_STANDARD_LIBRARY)

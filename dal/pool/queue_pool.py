@@ -30,6 +30,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         event.listen(self, "checkin", self._on_checkin)
 
     def recreate(self) -> LeasedQueuePool:
+        """Make the pool that follows a `dispose()`."""
         # SQLAlchemy hands the events on to the new pool; ours must go to the new pool's own book.
         event.remove(self, "checkout", self._on_checkout)
         event.remove(self, "checkin", self._on_checkin)
@@ -62,9 +63,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
             "Look for a unit of work kept open across other awaits, or raise PoolConfig.size."
         )
 
-    def _on_checkout(
-        self, connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
-    ) -> None:
+    def _on_checkout(self, connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
         driver: Any = record.driver_connection
         if driver.is_closed():
             # The loop has already seen the server's FIN: this costs no round trip, and replaces the connection.

