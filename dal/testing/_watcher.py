@@ -16,11 +16,13 @@ def watch(users: str, pid_file: str) -> None:
     with Path(users).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            os.kill(int(Path(pid_file).read_text().splitlines()[0]), signal.SIGINT)
+            pid = int(Path(pid_file).read_text().splitlines()[0])
+            os.kill(pid, signal.SIGINT)
+            while Path(pid_file).exists():
+                time.sleep(0.01)
+                os.kill(pid, 0)
         except (OSError, ValueError, IndexError):
-            return
-        while Path(pid_file).exists():
-            time.sleep(0.01)
+            return  # it is down, with or without our doing
 
 
 if __name__ == "__main__":

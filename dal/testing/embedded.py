@@ -133,7 +133,8 @@ class EmbeddedServer:
             # Others use it, or the watcher is stopping it already: the shared lock comes when neither is so.
             fcntl.flock(users, fcntl.LOCK_SH)
         else:
-            self._pg_ctl("stop", "-m", "fast")
+            # Whatever it says: a server that is down already is as it should be.
+            self._try("pg_ctl", "stop", "-D", str(self._data), "-m", "fast")
         users.close()
 
     def _start(self) -> None:
@@ -147,7 +148,7 @@ class EmbeddedServer:
             "port": str(_free_port()),
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._pg_ctl("start", "-w", "-l", str(self._data / "log"), "-o", options)
+        self._run("pg_ctl", "start", "-D", str(self._data), "-w", "-l", str(self._data / "log"), "-o", options)
         subprocess.Popen(
             [sys.executable, "-I", "-S", str(_WATCHER), str(self._home / "users"), str(self._data / "postmaster.pid")],
             start_new_session=True,
@@ -177,13 +178,12 @@ class EmbeddedServer:
             os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
 
     def _answers(self) -> bool:
-        pid = self._data / "postmaster.pid"
-        if not pid.exists():
-            return False
-        return self._try("pg_ctl", "status", "-D", str(self._data)).returncode == 0
-
-    def _pg_ctl(self, action: str, *arguments: str) -> None:
-        self._run("pg_ctl", action, "-D", str(self._data), *arguments)
+        try:
+            port = str(self.port)
+        except (OSError, ValueError, IndexError):
+            return False  # no postmaster.pid, or half of one
+        # Not pg_ctl status: after a crash it takes any process with the old number for the server.
+        return self._try("pg_isready", "-h", str(self.socket_dir), "-p", port).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._try(program, *arguments)
