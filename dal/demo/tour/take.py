@@ -19,7 +19,7 @@ from dal.demo.tour import bottleneck, exhaustion, insert, load, n_plus_one, star
 from dal.demo.tour.place import Place, own_schema
 from dal.demo.tour.result import StepResult, TourResult
 from dal.testing import server_url
-from dal.testing.embedded import cache_dir
+from dal.testing.wheel import cache_dir
 
 Step: TypeAlias = Callable[[Place, StepResult], Awaitable[None]]
 
