@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import asyncpg
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -66,7 +67,7 @@ async def copy_in(
         async with (
             session.begin_nested(),
             driver_in_transaction(session) as driver,
-            aclosing(sender.chunks()) as chunks,
+            aclosing(sender.chunks(driver)) as chunks,
         ):
             tag = await driver.copy_to_table(
                 table.name, schema_name=table.schema, columns=plan.schema.names, source=chunks, format="binary"
@@ -83,13 +84,15 @@ class _Sender:
         self._records = records
         self._on_progress = on_progress
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    async def chunks(self, driver: asyncpg.Connection) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         encoded = self._encoded()
         # Leaving the block waits for the chunk in hand: the source must not be closed under the thread.
         with ThreadPoolExecutor(1, thread_name_prefix="dal-copy") as thread:
             ahead = loop.run_in_executor(thread, next, encoded, None)
-            while (item := await ahead) is not None:
+            # A lost connection takes writes as if nothing were amiss: without the look at it, the whole source would
+            # be sent into a closed socket before anybody knew.
+            while (item := await ahead) is not None and not driver.is_closed():
                 ahead = loop.run_in_executor(thread, next, encoded, None)
                 rows, chunk = item
                 yield chunk
