@@ -6,6 +6,7 @@ Refuses: anything that connects.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -53,8 +54,8 @@ class PoolConfig:
             if getattr(self, name) < least:
                 raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be {least} or more.")
         for name in ("checkout_timeout_s", "connect_timeout_s", "max_lifetime_s"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be more than 0 s.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be more than 0 s, and finite.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> PoolConfig:
@@ -77,6 +78,9 @@ class DatabaseConfig:
     server_settings: Mapping[str, str] = field(default_factory=dict)
     application_name: str = "dal"
     hide_parameters: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", parse_url(self.url))  # the way in for a frozen dataclass's own set-up
 
     @classmethod
     def from_url(cls, url: str | URL, *, pool: PoolConfig | None = None) -> DatabaseConfig:
@@ -118,6 +122,9 @@ def parse_url(url: str | URL) -> URL:
     if parsed.drivername not in _DRIVERS:
         raise ConfigError(f"dal speaks to PostgreSQL through asyncpg, not {parsed.drivername!r}; expected {_SHAPE}.")
     options = {_option(name): value for name, value in parsed.query.items()}
+    ports = options.get("port", "0")
+    if not all(port.isdecimal() for port in ([ports] if isinstance(ports, str) else ports)):
+        raise ConfigError(f"the URL's port is not a number; expected {_SHAPE}.")
     return parsed.set(drivername="postgresql+asyncpg", query=options)
 
 
@@ -142,6 +149,6 @@ def _number(name: str, environ: Mapping[str, str]) -> float | None:
 
 
 def _whole(name: str, number: float | None) -> int | None:
-    if number is not None and number != int(number):
+    if number is not None and not number.is_integer():
         raise ConfigError(f"{name} is {number}; it must be a whole number.")
     return None if number is None else int(number)

@@ -95,10 +95,15 @@ class Database:
     async def execute_script(self, script: str) -> None:
         """Run several statements without parameters, in one round trip.
 
-        They commit together or not at all, unless the script has a BEGIN or COMMIT of its own.
+        They commit together or not at all, unless the script has a BEGIN or COMMIT of its own; what it begins and does
+        not end is rolled back.
         """
         async with self._autocommit.connect() as connection, driver_connection(connection) as driver:
-            await driver.execute(script)
+            try:
+                await driver.execute(script)
+            finally:
+                if driver.is_in_transaction():
+                    await driver.execute("ROLLBACK")  # the script began what it did not end
 
     async def _warm(self) -> None:
         everybody = asyncio.Barrier(self.config.pool.size)

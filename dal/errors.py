@@ -225,6 +225,8 @@ def from_driver(
     named.server_detail = getattr(error, "detail", None)
     named.server_hint = getattr(error, "hint", None)
     named.connection_invalidated = disconnected
+    if hide_parameters:
+        _hide_values(orig or error, named)
     return named
 
 
@@ -295,6 +297,18 @@ def _message_of(error: BaseException, kind: type[DatabaseError], *, hide_paramet
     message = f"{words} (SQLSTATE {sqlstate})" if sqlstate else words
     advice = _WHAT_TO_DO.get(kind)
     return f"{message}. {advice}" if advice else message
+
+
+def _hide_values(error: BaseException | None, named: DatabaseError) -> None:
+    """Take the values out of the errors under *named*: a traceback prints them all."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if hasattr(error, "detail"):
+            error.detail = None
+        if isinstance(named, DataException):
+            error.args = named.args
+        error = error.__cause__ or error.__context__
 
 
 def _condition_of(error: BaseException) -> str:

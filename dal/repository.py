@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from sqlalchemy import ColumnExpressionArgument, Table, func, inspect, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Table, func, inspect, select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import NotFound, extra_needed
-from dal.loading import raise_unloaded
+from dal.loading import raise_unloaded, raise_unloaded_of
 from dal.session import SessionSource
 
 if TYPE_CHECKING:
@@ -47,10 +47,14 @@ class Repository(Generic[E]):
     async def get(self, identity: Any, *, options: Sequence[ORMOption] = ()) -> E | None:
         """Read one entity by primary key (a tuple where it is composite), or None.
 
-        One round trip, none when the unit of work already holds the entity.
+        One round trip; none without *options* when the unit of work already holds the entity.
         """
         async with self._source.reading() as session:
-            return await session.get(self._model, identity, options=[raise_unloaded(), *options])
+            if not options:
+                return await session.get(self._model, identity, options=[raise_unloaded()])
+            # Not session.get, which leaves an entity that it holds as it is, whatever the options.
+            statement = select(self._model).where(*self._has(identity)).options(raise_unloaded(), *options)
+            return (await session.scalars(statement)).unique().one_or_none()
 
     async def get_one(self, identity: Any, *, options: Sequence[ORMOption] = ()) -> E:
         """Read one entity by primary key, or raise `NotFound`."""
@@ -90,7 +94,10 @@ class Repository(Generic[E]):
         """
         async with self._source.writing() as session:
             session.add_all(entities)
+            new = list(session.new)  # with what cascades from the entities
             await session.flush()
+            for entity in new:
+                raise_unloaded_of(entity)
 
     async def delete(self, *entities: E) -> None:
         """Delete entities now, with what the mapping cascades to."""
@@ -109,6 +116,11 @@ class Repository(Generic[E]):
         assert isinstance(table, Table)  # noqa: S101 # declarative classes map tables
         async with self._source.writing() as session:
             return await copy_in(session, table, source, rename=rename, on_progress=on_progress)
+
+    def _has(self, identity: Any) -> Sequence[ColumnElement[bool]]:
+        columns = inspect(self._model).primary_key
+        values = identity if isinstance(identity, tuple) else (identity,)
+        return [column == value for column, value in zip(columns, values, strict=True)]
 
     @property
     def _model(self) -> type[E]:

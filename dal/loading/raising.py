@@ -1,13 +1,15 @@
 """The loader option under every read of a repository: a relationship that nobody loaded raises, and says what to add.
 
-The one module that uses SQLAlchemy's private loader strategies: `_LazyLoader` and `_WildcardLoad`, held by a contract
-test. Without them reads fall back to `raiseload("*")`, which raises too but cannot say what to add.
+The one module that uses SQLAlchemy's private loader strategies: `_LazyLoader`, `_LoadLazyAttribute`, `_WildcardLoad`
+and an instance's own callables, held by a contract test. Without them reads fall back to `raiseload("*")`, which raises
+too but cannot say what to add.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import InstanceState, PassiveFlag, RelationshipProperty, raiseload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -25,6 +27,14 @@ def raise_unloaded() -> ORMOption:
     return _option
 
 
+def raise_unloaded_of(entity: object) -> None:
+    """Make the relationships of a new *entity* that nobody filled raise `NotLoaded` too: no statement read it."""
+    state: InstanceState[Any] = inspect(entity)
+    for prop in state.mapper.relationships:
+        if prop.key not in state.dict:
+            _raise_for(state, prop)
+
+
 def _not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> NotLoaded:
     loader = "selectinload" if prop.uselist else "joinedload"
     name = f"{prop.parent.class_.__name__}.{prop.key}"
@@ -33,10 +43,14 @@ def _not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> N
 
 
 try:
-    from sqlalchemy.orm.strategies import _LazyLoader
+    from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute
     from sqlalchemy.orm.strategy_options import _WildcardLoad
 except ImportError:  # pragma: no cover # a SQLAlchemy that renamed them; the contract test says so first
     _option: ORMOption = raiseload("*", sql_only=True)
+
+    def _raise_for(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> None:
+        """Leave it to SQLAlchemy, which raises `MissingGreenlet`."""
+
 else:
 
     @RelationshipProperty.strategy_for(lazy=_STRATEGY)
@@ -66,5 +80,11 @@ else:
         def _invoke_raise_load(self, state: InstanceState[Any], passive: PassiveFlag, lazy: str) -> NoReturn:
             raise _not_loaded(state, self.parent_property)
 
+    def _raise_for(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> None:
+        strategy = prop._get_strategy((("lazy", _STRATEGY),))
+        load = _LoadLazyAttribute(prop.key, strategy, None, ())  # type: ignore[no-untyped-call] # SQLAlchemy's
+        set_callable = InstanceState._instance_level_callable_processor(state.manager, load, prop.key)
+        set_callable(state, state.dict, None)  # type: ignore[arg-type] # it takes a row and does not look at it
+
     # What raiseload("*") builds, with another strategy in it; "_sa_default" is how SQLAlchemy spells its "*".
-    _option = _WildcardLoad()._set_relationship_strategy("_sa_default", {"lazy": _STRATEGY})  # type: ignore[arg-type] # noqa: SLF001 # see the module's docstring
+    _option = _WildcardLoad()._set_relationship_strategy("_sa_default", {"lazy": _STRATEGY})  # type: ignore[arg-type]

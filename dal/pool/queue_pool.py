@@ -72,3 +72,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
 
     def _on_checkin(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         self._leases.pop(record, None)
+        driver: Any = record.driver_connection
+        if driver is not None and not driver.is_closed() and driver.is_in_transaction():
+            # Whoever left it so, the next one must not write into his transaction; the checkout will replace it.
+            driver.terminate()

@@ -146,13 +146,11 @@ class EmbeddedServer:
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "start", "-D", str(self._data), "-w", "-l", str(self._data / "log"), "-o", options)
-        subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_WATCHER), str(self._home / "users"), str(self._data / "postmaster.pid")],
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        files = (self._home / "users", self._data / "postmaster.pid")
+        watcher = [sys.executable, "-I", "-S", *map(str, (_WATCHER, *files))]
+        # Not subprocess, which warns of a child that outlives its object, as this one shall.
+        null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in range(3)]
+        os.posix_spawn(sys.executable, watcher, os.environ, file_actions=null, setsid=True)
 
     def _initialise(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
