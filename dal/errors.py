@@ -304,8 +304,7 @@ def _hide_values(error: BaseException | None, named: DatabaseError) -> None:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if hasattr(error, "detail"):
-            error.detail = None
+        vars(error).update(detail=None)
         if isinstance(named, DataException):
             error.args = named.args
         error = error.__cause__ or error.__context__

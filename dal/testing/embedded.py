@@ -35,6 +35,8 @@ from dal.testing.wheel import cache_dir, find_wheel, readable
 _SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _WATCHER: Final = Path(__file__).with_name("_watcher.py")
 _USER: Final = "postgres"
+# Written last: initdb's own files are there long before it is done, also when it is killed.
+_MADE: Final = "made-by-dal"
 
 
 @contextmanager
@@ -135,7 +137,7 @@ class EmbeddedServer:
         users.close()
 
     def _start(self) -> None:
-        if not (self._data / "PG_VERSION").exists():
+        if not (self._data / _MADE).exists():
             self._initialise()
         self._make_folder(self.socket_dir)
         settings = {
@@ -164,6 +166,7 @@ class EmbeddedServer:
             "initdb", "-D", str(self._data), "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
             "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}",
         )  # fmt: skip
+        (self._data / _MADE).touch()
 
     def _make_folder(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
