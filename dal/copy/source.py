@@ -54,7 +54,8 @@ def open_source(source: Source) -> Generator[Records]:
 
 def _open_parquet(path: Path) -> Any:
     try:
-        return pq.ParquetFile(path)
+        # Pre-buffering keeps what it has read, in the end the whole file.
+        return pq.ParquetFile(path, pre_buffer=False)
     except FileNotFoundError as error:
         raise CopyError(f"there is no file {path}.") from error
     except (pa.ArrowInvalid, OSError) as error:
