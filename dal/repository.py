@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Table, func, ins
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from dal.errors import NotFound, extra_needed
+from dal.errors import NotFound
 from dal.loading import raise_unloaded, raise_unloaded_of
 from dal.session import SessionSource
 
@@ -45,7 +45,7 @@ class Repository(Generic[E]):
         self._source = source
 
     async def get(self, identity: Any, *, options: Sequence[ORMOption] = ()) -> E | None:
-        """Read one entity by primary key (a tuple where it is composite), or None.
+        """Read one entity by primary key, or None; a composite one is a tuple, or a dict by attribute.
 
         One round trip; none without *options* when the unit of work already holds the entity.
         """
@@ -110,17 +110,19 @@ class Repository(Generic[E]):
         self, source: Source, *, rename: Mapping[str, str] | None = None, on_progress: OnProgress | None = None
     ) -> CopyReport:
         """Load Arrow data or a Parquet file by binary COPY, all of it or nothing; see `dal.copy.copy_in`."""
-        with extra_needed("arrow"):
-            from dal.copy import copy_in
+        from dal.copy import copy_in  # not above: it needs an extra
+
         table = self._model.__table__
         assert isinstance(table, Table)  # noqa: S101 # declarative classes map tables
         async with self._source.writing() as session:
             return await copy_in(session, table, source, rename=rename, on_progress=on_progress)
 
     def _has(self, identity: Any) -> Sequence[ColumnElement[bool]]:
-        columns = inspect(self._model).primary_key
+        mapper = inspect(self._model)
+        if isinstance(identity, dict):
+            return [getattr(self._model, name) == value for name, value in identity.items()]
         values = identity if isinstance(identity, tuple) else (identity,)
-        return [column == value for column, value in zip(columns, values, strict=True)]
+        return [column == value for column, value in zip(mapper.primary_key, values, strict=True)]
 
     @property
     def _model(self) -> type[E]:

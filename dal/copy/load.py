@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import Table
@@ -85,18 +85,21 @@ class _Sender:
         self._on_progress = on_progress
 
     async def chunks(self, driver: asyncpg.Connection) -> AsyncGenerator[bytes]:
-        loop = asyncio.get_running_loop()
         encoded = self._encoded()
-        # Leaving the block waits for the chunk in hand: the source must not be closed under the thread.
-        with ThreadPoolExecutor(1, thread_name_prefix="dal-copy") as thread:
-            ahead = loop.run_in_executor(thread, next, encoded, None)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="dal-copy")
+        ahead = thread.submit(next, encoded, None)
+        try:
             # A lost connection takes writes as if nothing were amiss: without the look at it, the whole source would
             # be sent into a closed socket before anybody knew.
-            while (item := await ahead) is not None and not driver.is_closed():
-                ahead = loop.run_in_executor(thread, next, encoded, None)
-                rows, chunk = item
-                yield chunk
-                self._count(rows, chunk)
+            while (item := await asyncio.wrap_future(ahead)) is not None and not driver.is_closed():
+                ahead = thread.submit(next, encoded, None)
+                self.sent_bytes += len(item[1])
+                if item[1]:  # the encoder gathers small chunks
+                    yield item[1]
+                self._tell(item[0])
+        finally:
+            await _settled(ahead)
+            thread.shutdown()
 
     def _encoded(self) -> Iterator[tuple[int, bytes]]:
         encoder = self._plan.encoder()
@@ -107,7 +110,21 @@ class _Sender:
             yield rows, encoder.write_batch(self._plan.fit(batch))
         yield rows, encoder.finish()
 
-    def _count(self, rows: int, chunk: bytes) -> None:
-        self.sent_bytes += len(chunk)
+    def _tell(self, rows: int) -> None:
         if self._on_progress is not None:
             self._on_progress(Progress(rows, self._records.total_rows, self.sent_bytes))
+
+
+async def _settled(ahead: Future[Any]) -> None:
+    """Wait for the thread's batch, however often this task is cancelled: the source must not be closed under it."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    ahead.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    cancelled = None
+    while not done.is_set():
+        try:
+            await done.wait()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

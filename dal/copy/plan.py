@@ -19,7 +19,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -29,6 +29,9 @@ from sqlalchemy import Column, Table, types
 from sqlalchemy.dialects import postgresql
 
 from dal.errors import CopyError
+
+# Of a decimal128; pgpq encodes none that is wider.
+_MOST_DIGITS: Final = 38
 
 # What an Arrow type becomes so that its bytes are those the column expects; None when it does not fit.
 _Fit: TypeAlias = Callable[[Any, pa.DataType], pa.DataType | None]
@@ -67,10 +70,8 @@ def plan_copy(table: Table, schema: pa.Schema, rename: Mapping[str, str] | None 
 
     Raises one `CopyError` that lists everything that does not fit, before anything is sent.
     """
-    given_names: list[str] = schema.names
-    names = {(rename or {}).get(name, name): name for name in given_names}
-    faults = [*_unknown_names(rename or {}, schema), *_twice(names, schema), *_extra(names, table)]
-    faults += _missing(names, table)
+    names = _names(table, schema, rename or {})
+    faults = [*_unknown_names(rename or {}, schema), *_extra(names, table), *_missing(names, table)]
     fields = []
     for column in table.columns:
         if column.name in names:
@@ -81,29 +82,39 @@ def plan_copy(table: Table, schema: pa.Schema, rename: Mapping[str, str] | None 
             else:
                 fields.append(pa.field(column.name, fitted))
     if faults:
-        raise CopyError(f"the records do not fit table {table.fullname!r}: {'; '.join(faults)}. Nothing was loaded.")
-    json = frozenset(f.name for f in fields if isinstance(table.columns[f.name].type, postgresql.JSONB))
+        raise _misfit(table, faults)
+    json = frozenset(column.name for column in table.columns if isinstance(column.type, postgresql.JSONB))
     return CopyPlan([names[f.name] for f in fields], pa.schema(fields), json)
+
+
+def _names(table: Table, schema: pa.Schema, rename: Mapping[str, str]) -> dict[str, str]:
+    """Map the table's name for each column of the records to theirs; two of one name cannot be told apart."""
+    theirs: list[str] = schema.names
+    names = {rename.get(name, name): name for name in theirs}
+    if len(names) < len(theirs):
+        raise _misfit(table, ["two columns of the records have the same name"])
+    return names
+
+
+def _misfit(table: Table, faults: list[str]) -> CopyError:
+    return CopyError(f"the records do not fit table {table.fullname!r}: {'; '.join(faults)}. Nothing was loaded.")
 
 
 def _unknown_names(rename: Mapping[str, str], schema: pa.Schema) -> list[str]:
     return [f"rename= names {name!r}, which the records do not have" for name in rename if name not in schema.names]
 
 
-def _twice(names: Mapping[str, str], schema: pa.Schema) -> list[str]:
-    return ["two columns of the records have the same name"] if len(names) < len(schema.names) else []
-
-
 def _extra(names: Mapping[str, str], table: Table) -> list[str]:
+    known = [column.name for column in table.columns]
     return [
-        f"the records have a column {name!r} that the table lacks{_nearest(name, table)}"
+        f"the records have a column {name!r} that the table lacks{_nearest(name, known)}"
         for name in names
-        if name not in table.columns
+        if name not in known
     ]
 
 
-def _nearest(name: str, table: Table) -> str:
-    near = difflib.get_close_matches(name, table.columns.keys(), n=1)
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -136,9 +147,11 @@ def _float(column_type: types.Float[Any], given: pa.DataType) -> pa.DataType | N
 def _numeric(column_type: types.Numeric[Any], given: pa.DataType) -> pa.DataType | None:
     if not pa.types.is_decimal(given):
         return None
-    if column_type.precision is None:
-        return given
-    return pa.decimal128(column_type.precision, column_type.scale or 0)
+    if column_type.precision is not None and column_type.precision <= _MOST_DIGITS:
+        return pa.decimal128(column_type.precision, column_type.scale or 0)
+    # A numeric without bounds, or with wide ones, takes what can be encoded as it is.
+    fits = given.precision <= _MOST_DIGITS and (column_type.scale is None or given.scale <= column_type.scale)
+    return given if fits else None
 
 
 def _string(_: Any, given: pa.DataType) -> pa.DataType | None:

@@ -41,7 +41,7 @@ def open_source(source: Source) -> Generator[Records]:
             yield Records(
                 file.schema_arrow,
                 file.metadata.num_rows,
-                lambda columns: file.iter_batches(batch_size=CHUNK_ROWS, columns=columns),
+                lambda columns: _batches_of(file, columns, source),
             )
     elif isinstance(source, pa.Table):
         yield Records(source.schema, source.num_rows, lambda columns: iter(_chunks_of(source.select(columns))))
@@ -60,6 +60,14 @@ def _open_parquet(path: Path) -> Any:
         raise CopyError(f"there is no file {path}.") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise CopyError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _batches_of(file: Any, columns: list[str], path: str | os.PathLike[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        # Arrow's own threads would each keep memory of their own, and the server is the slower side anyway.
+        yield from file.iter_batches(batch_size=CHUNK_ROWS, columns=columns, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CopyError(f"{os.fspath(path)} cannot be read to its end: {str(error).splitlines()[0]}") from error
 
 
 def _chunks_of(table: pa.Table) -> list[pa.RecordBatch]:

@@ -1,0 +1,39 @@
+"""Plots of results as SVG: the same figures always give the same file, so that a diff shows a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+
+def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[float]]) -> None:
+    """Draw one bar per name: the median of what was *measured*, with whiskers from its least to its most."""
+    middles = [median(values) for values in measured.values()]
+    below = [middle - min(values) for middle, values in zip(middles, measured.values(), strict=True)]
+    above = [max(values) - middle for middle, values in zip(middles, measured.values(), strict=True)]
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(list(measured), middles, yerr=[below, above], capsize=8, width=0.5, color=_colors(len(measured)))
+    for place, middle in enumerate(middles):
+        # At the foot of the bar, where no whisker reaches.
+        axes.text(place, max(middles) * 0.03, f"{middle:,.0f}", ha="center", color="white")
+    axes.set_title(title)
+    axes.set_ylabel(axis)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _colors(count: int) -> list[str]:
+    """Give dal, the last, the stronger color."""
+    return [*["#7a8899"] * (count - 1), "#1f5fbf"]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}):
+        figure.savefig(path, metadata={"Date": None})
