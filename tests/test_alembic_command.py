@@ -1,0 +1,62 @@
+"""Migrations by the `alembic` command, as a deployment runs them."""
+
+import os
+import subprocess
+import sys
+
+from dal import Database, PoolConfig
+from dal.migrations import upgrade
+from tests.conftest import INI, ROOT
+from tests.looking import connect
+
+
+def _alembic(*arguments, **environ):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=ROOT,
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _url(url):
+    return url.render_as_string(hide_password=False)
+
+
+async def _revision(url):
+    connection = await connect(url)
+    try:
+        return await connection.fetchval("SELECT version_num FROM alembic_version")
+    finally:
+        await connection.close()
+
+
+async def test_upgrade_head_brings_a_database_to_head(empty_database_url):
+    done = _alembic("upgrade", "head", DAL_DATABASE_URL=_url(empty_database_url))
+    assert done.returncode == 0, done.stderr
+    assert await _revision(empty_database_url) == "0001"
+
+
+async def test_check_of_a_database_at_head_finds_no_difference(empty_database_url):
+    async with Database(empty_database_url, pool=PoolConfig(size=1)) as db:
+        await upgrade(db, ini=INI)
+    done = _alembic("check", DAL_DATABASE_URL=_url(empty_database_url))
+    assert "No new upgrade operations detected." in done.stdout, done.stderr
+
+
+async def test_offline_upgrade_prints_sql_that_works(empty_database_url):
+    done = _alembic("upgrade", "head", "--sql")
+    assert done.returncode == 0, done.stderr
+    connection = await connect(empty_database_url)
+    await connection.execute(done.stdout)
+    await connection.close()
+    assert await _revision(empty_database_url) == "0001"
+
+
+def test_without_a_url_the_variable_is_named():
+    done = _alembic("upgrade", "head")
+    assert done.returncode != 0
+    assert "DAL_DATABASE_URL is not set" in done.stderr

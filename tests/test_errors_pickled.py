@@ -1,0 +1,50 @@
+"""An error goes from one process to another and stays what it was."""
+
+import pickle
+
+import pytest
+from sqlalchemy import text
+
+from dal import Database, errors
+from tests.models import Account, Accounts
+
+
+@pytest.fixture
+async def violation(db: Database) -> errors.UniqueViolation:
+    """Lend a real UniqueViolation."""
+    await Accounts(db).add(Account(id=1, owner="alice", balance=0))
+    with pytest.raises(errors.UniqueViolation) as caught:
+        await Accounts(db).add(Account(id=2, owner="alice", balance=0))
+    return caught.value
+
+
+async def test_a_pickled_error_keeps_its_class_and_message(violation):
+    again = pickle.loads(pickle.dumps(violation))
+    assert (type(again), str(again)) == (type(violation), str(violation))
+
+
+async def test_a_pickled_error_keeps_what_the_server_said(violation):
+    again = pickle.loads(pickle.dumps(violation))
+    said = ("sqlstate", "constraint", "table", "column", "server_detail", "statement")
+    assert [getattr(again, name) for name in said] == [getattr(violation, name) for name in said]
+
+
+@pytest.mark.parametrize("kind", [errors.NotFound, errors.PoolTimeout, errors.CopyError, errors.NotLoaded])
+def test_every_other_error_is_pickled_too(kind):
+    again = pickle.loads(pickle.dumps(kind("what happened")))
+    assert (type(again), str(again)) == (kind, "what happened")
+
+
+async def test_the_remark_of_autoflush_stays_beside_the_message(db):
+    with pytest.raises(errors.CheckViolation) as caught:
+        async with db.writing() as session:
+            session.add(Account(id=1, owner="alice", balance=-1))
+            await session.execute(text("SELECT 1"))
+    message = str(caught.value)
+    assert message.startswith("new row for relation")
+    assert "autoflush" in message
+
+
+async def test_an_error_with_a_remark_is_pickled_too(violation):
+    violation.add_detail("raised by a test")
+    assert str(pickle.loads(pickle.dumps(violation))) == str(violation)

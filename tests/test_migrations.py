@@ -1,0 +1,130 @@
+"""Migrations from inside an application, in a running loop."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import URL
+
+from dal import Database, PoolConfig
+from dal.demo.models import Base
+from dal.errors import MigrationError
+from dal.migrations import check_at_head, upgrade
+from tests.conftest import INI
+from tests.looking import connect, states
+
+TABLES = "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200"
+
+
+@pytest.fixture
+async def empty(empty_database_url: URL) -> AsyncGenerator[Database]:
+    """Lend an open `Database` with nothing in it."""
+    async with Database(empty_database_url, pool=PoolConfig(size=2)) as db:
+        yield db
+
+
+@pytest.fixture
+async def look(empty_database_url: URL) -> AsyncGenerator[asyncpg.Connection]:
+    """Look at the same database from outside."""
+    connection = await connect(empty_database_url)
+    yield connection
+    await connection.close()
+
+
+async def _downgrade(db, revision="base"):
+    def run(connection):
+        command.downgrade(Config(INI, attributes={"connection": connection}), revision)
+
+    async with db.engine.begin() as connection:
+        await connection.run_sync(run)
+
+
+async def test_models_equal_migrations(empty):
+    await upgrade(empty, ini=INI)
+    async with empty.engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync, opts=options), Base.metadata)
+        )
+    assert differences == []
+
+
+async def test_upgrade_makes_every_table(empty, look):
+    await upgrade(empty, ini=INI)
+    assert await look.fetchval(TABLES) == sorted([*Base.metadata.tables, "alembic_version"])
+
+
+async def test_upgrade_of_what_is_at_head_changes_nothing(empty, look):
+    await upgrade(empty, ini=INI)
+    await upgrade(empty, ini=INI)
+    assert await look.fetchval("SELECT count(*) FROM alembic_version") == 1
+
+
+async def test_downgrade_leaves_no_table(empty, look):
+    await upgrade(empty, ini=INI)
+    await _downgrade(empty)
+    assert await look.fetchval(TABLES) == ["alembic_version"]
+
+
+async def test_upgrade_after_a_downgrade_is_at_head_again(empty):
+    await upgrade(empty, ini=INI)
+    await _downgrade(empty)
+    await upgrade(empty, ini=INI)
+    await check_at_head(empty, ini=INI)
+
+
+async def test_upgrade_lets_the_loop_run(empty):
+    turns = 0
+
+    async def count_turns():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await upgrade(empty, ini=INI)
+    counting.cancel()
+    assert turns > 10
+
+
+async def test_upgrade_holds_no_connection_afterwards(empty, look):
+    await upgrade(empty, ini=INI)
+    assert (empty.leases(), set(await states(look))) == ([], {"idle"})
+
+
+async def test_a_revision_that_is_not_there_is_one_line(empty):
+    with pytest.raises(MigrationError, match=r"^cannot upgrade to 'nowhere': .*nowhere") as caught:
+        await upgrade(empty, "nowhere", ini=INI)
+    assert "\n" not in str(caught.value)
+
+
+async def test_check_passes_at_head(db):
+    await check_at_head(db, ini=INI)
+
+
+async def test_check_of_a_database_that_is_not_migrated_says_what_to_do(empty):
+    with pytest.raises(MigrationError) as caught:
+        await check_at_head(empty, ini=INI)
+    assert str(caught.value) == (
+        f"the database {empty.config.where} is at revision none, and the code at 0001. Upgrade it: alembic upgrade head"
+    )
+
+
+async def test_check_of_an_unknown_revision_names_it(empty, look):
+    await upgrade(empty, ini=INI)
+    await look.execute("UPDATE alembic_version SET version_num = 'f00'")
+    with pytest.raises(MigrationError, match="is at revision f00, and the code at 0001"):
+        await check_at_head(empty, ini=INI)
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_it(empty, look):
+    await look.execute("CREATE TABLE supplier ()")
+    with pytest.raises(Exception, match="supplier"):
+        await upgrade(empty, ini=INI)
+    assert await look.fetchval(TABLES) in (["supplier"], ["alembic_version", "supplier"])

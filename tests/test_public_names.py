@@ -1,0 +1,27 @@
+"""What `import dal` gives."""
+
+import importlib
+import inspect
+
+import pytest
+
+import dal
+
+PACKAGES = ["dal", "dal.copy", "dal.loading", "dal.migrations", "dal.pool", "dal.testing"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_sorted(package):
+    names = importlib.import_module(package).__all__
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_complete(package):
+    module = importlib.import_module(package)
+    public = {name for name, value in vars(module).items() if name[0] != "_" and not inspect.ismodule(value)}
+    assert public - {"extra_needed"} == set(module.__all__)
+
+
+def test_the_first_names_an_application_imports():
+    assert dal.__all__ == ["DALError", "Database", "DatabaseConfig", "PoolConfig", "Repository", "UnitOfWork"]

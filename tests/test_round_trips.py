@@ -1,0 +1,81 @@
+"""What is promised in round trips is kept, counted on the network, with every statement prepared."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from sqlalchemy import URL
+
+from dal import Database, PoolConfig
+from dal.demo.models import Order
+from dal.demo.repositories import Orders, Shop
+from tests.proxy import Proxy, proxy_to
+
+
+@pytest.fixture
+async def counted(read_only_url: URL) -> AsyncGenerator[tuple[Proxy, Database]]:
+    """Lend a proxy that counts round trips, and a database of one connection behind it."""
+    async with proxy_to(read_only_url) as proxy, Database(proxy.url, pool=PoolConfig(size=1)) as db:
+        yield proxy, db
+
+
+async def _warm_round_trips(proxy, work):
+    """Count the round trips of *work* when its statements are prepared."""
+    for _ in range(2):
+        before = proxy.round_trips
+        await work()
+    return proxy.round_trips - before
+
+
+async def test_get_is_one_round_trip(counted):
+    proxy, db = counted
+    assert await _warm_round_trips(proxy, lambda: Orders(db).get(1)) == 1
+
+
+async def test_list_is_one_round_trip(counted):
+    proxy, db = counted
+    assert await _warm_round_trips(proxy, lambda: Orders(db).list(Order.id > 0)) == 1
+
+
+async def test_count_is_one_round_trip(counted):
+    proxy, db = counted
+    assert await _warm_round_trips(proxy, lambda: Orders(db).count()) == 1
+
+
+async def test_a_script_is_one_round_trip(counted):
+    proxy, db = counted
+    assert await _warm_round_trips(proxy, lambda: db.execute_script("SELECT 1; SELECT 2; SELECT 3")) == 1
+
+
+async def test_a_unit_of_work_that_reads_and_writes_is_four_round_trips(counted):
+    proxy, db = counted
+
+    async def change():
+        async with Shop(db) as shop:
+            found = await shop.orders.get_one(1)
+            found.ship_priority += 1
+
+    assert await _warm_round_trips(proxy, change) == 4
+
+
+async def test_an_unused_unit_of_work_is_no_round_trip(counted):
+    proxy, db = counted
+
+    async def nothing():
+        async with Shop(db):
+            pass
+
+    assert await _warm_round_trips(proxy, nothing) == 0
+
+
+async def test_a_savepoint_is_two_round_trips_more(counted):
+    proxy, db = counted
+
+    async def plain():
+        async with Shop(db) as shop:
+            await shop.orders.count()
+
+    async def in_a_savepoint():
+        async with Shop(db) as shop, shop.savepoint():
+            await shop.orders.count()
+
+    assert await _warm_round_trips(proxy, in_a_savepoint) == await _warm_round_trips(proxy, plain) + 2
