@@ -25,7 +25,7 @@ User: TypeAlias = subprocess.Popen[str]
 @pytest.fixture(scope="module")
 def home() -> Generator[Path]:
     """Lend a cache folder that the server's own user may enter, unlike pytest's."""
-    with tempfile.TemporaryDirectory(prefix="dal-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dal-tests-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
@@ -47,7 +47,7 @@ def start(home: Path) -> Generator[Callable[[], User]]:
             user = subprocess.Popen(
                 [sys.executable, "-W", "error", "-m", "tests.embedded_user", PURPOSE],
                 cwd=ROOT,
-                env={**os.environ, "DAL_CACHE_DIR": str(home)},
+                env={**os.environ, "DAL_CACHE_DIR": str(home), "TMPDIR": str(home)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -85,3 +85,17 @@ async def test_overflow_is_opened_before_anybody_waits(read_only_url):
     async with Database(read_only_url, pool=pool) as db, db.reading() as one, db.reading() as two:
         await one.execute(text("SELECT 1"))
         assert await two.scalar(text("SELECT 1")) == 1
+
+
+async def test_the_timeout_counts_overflow_among_what_can_be_out(read_only_url):
+    pool = PoolConfig(size=1, max_overflow=1, checkout_timeout_s=TIMEOUT_S)
+    async with (
+        Database(read_only_url, pool=pool) as db,
+        db.reading() as one,
+        db.reading() as two,
+        db.reading() as three,
+    ):
+        await one.execute(text("SELECT 1"))
+        await two.execute(text("SELECT 1"))
+        with pytest.raises(PoolTimeout, match="2 of 2 are out"):
+            await three.execute(text("SELECT 1"))

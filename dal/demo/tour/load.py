@@ -44,12 +44,15 @@ async def step(place: Place, result: StepResult) -> None:
 
 async def _load(repository: Repository[Any], table: ShopTable, files: Path, bars: Progress) -> int:
     file = files / table.file
-    bar = bars.add_task(str(repository.model.__tablename__), total=pq.ParquetFile(file).metadata.num_rows)
+    total = pq.ParquetFile(file).metadata.num_rows
+    bar = bars.add_task(str(repository.model.__tablename__), total=total, per_s=None)
 
     def show(progress: CopyProgress) -> None:
-        bars.update(bar, completed=progress.rows)
+        # All sent is not yet all done: the server goes on to check the foreign keys.
+        bars.update(bar, completed=min(progress.rows, total - 1))
 
     report = await repository.copy_in(file, rename=table.rename, on_progress=show)
+    bars.update(bar, completed=total, per_s=report.rows_per_s)
     return report.rows
 
 
@@ -73,10 +76,11 @@ def _repository(shop: Shop, table: ShopTable) -> Repository[Any]:
 
 
 class _Speed(ProgressColumn):
-    """Rows per second."""
+    """Rows per second: of late while it loads, of the whole load at the end."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        """Give the speed, or nothing before there is one."""
+        speed = task.fields["per_s"] or task.speed
         return Text(f"{speed:,.0f} rows/s" if speed else "", justify="right")
 
 
