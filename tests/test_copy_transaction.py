@@ -70,6 +70,13 @@ async def test_driver_work_as_the_first_act_of_every_session_leaves_no_rows(db, 
     assert await count(outside, "account") == 0
 
 
+async def test_driver_work_sees_what_was_added_before_it(db):
+    async with db.writing() as session:
+        session.add(Account(id=1, owner="alice", balance=0))
+        async with driver_in_transaction(session) as driver:
+            assert await driver.fetchval("SELECT owner FROM account") == "alice"
+
+
 async def test_driver_work_commits_with_its_session(db, outside):
     async with db.writing() as session, driver_in_transaction(session) as driver:
         await driver.execute("INSERT INTO account VALUES (1, 'alice', 0)")

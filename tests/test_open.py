@@ -1,5 +1,8 @@
 """A database opens its whole pool, and closes all of it."""
 
+import gc
+import weakref
+
 import pytest
 from sqlalchemy import text
 
@@ -42,6 +45,14 @@ async def test_a_database_opens_again_after_close(db):
     await db.close()
     await db.open()
     assert await Regions(db).count() == 0
+
+
+async def test_a_closed_pool_is_forgotten(db):
+    closed = weakref.ref(db.engine.pool)
+    await db.close()
+    await db.open()
+    gc.collect()
+    assert closed() is None
 
 
 async def test_leases_are_on_record_after_opening_again(db):
