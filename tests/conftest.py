@@ -16,7 +16,6 @@ from sqlalchemy import URL
 
 from dal import Database, DatabaseConfig, PoolConfig
 from dal.migrations import upgrade
-from dal.testing import server_url
 from tests import models
 from tests.databases import Clones, Wiped, clones, unique_name, wiped
 from tests.looking import connect
@@ -27,10 +26,9 @@ INI: Final = ROOT / "alembic.ini"
 
 
 @pytest.fixture(scope="session")
-def server() -> Generator[URL]:
+def server(pg_server: URL) -> URL:
     """Lend the server's own database, to make and drop others from."""
-    with server_url("tests") as url:
-        yield url
+    return pg_server
 
 
 @pytest.fixture(scope="session")

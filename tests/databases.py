@@ -58,7 +58,8 @@ class Clones:
 
     def _make(self) -> URL:
         name = unique_name()
-        asyncio.run(_execute(self._server, f"CREATE DATABASE {name} TEMPLATE {self._template}"))
+        # A clone has its template's encoding anyway; template0 lets it be chosen where the server has another.
+        asyncio.run(_execute(self._server, f"CREATE DATABASE {name} TEMPLATE {self._template} ENCODING 'UTF8'"))
         return self._server.set(database=name)
 
     def _drop(self, url: URL) -> None:

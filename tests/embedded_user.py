@@ -1,6 +1,8 @@
 """A process that uses an embedded server until its input ends: `python -m tests.embedded_user PURPOSE`."""
 
 import asyncio
+import select
+import signal
 import sys
 
 from dal.testing import EmbeddedServer
@@ -16,6 +18,10 @@ async def _ask(server: EmbeddedServer) -> str:
 
 
 if __name__ == "__main__":
+    # A shell starts what it puts in the background deaf to Ctrl-C, and so is whatever that starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with EmbeddedServer(sys.argv[1]) as server:
         print(asyncio.run(_ask(server)), flush=True)  # noqa: T201 # what the test waits for
-        sys.stdin.read()
+        # Not one long read: a signal that comes just before it would wait for its end.
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass

@@ -54,26 +54,30 @@ async def states(outside: asyncpg.Connection) -> list[str]:
     return [row["state"] for row in await backends(outside)]
 
 
-async def until_waiting_for_a_lock(outside: asyncpg.Connection) -> None:
-    """Wait until one of dal's connections waits for a lock."""
+async def until_waiting_for_a_lock(outside: asyncpg.Connection) -> int:
+    """Wait until one of dal's connections waits for a lock; return its process id."""
+    waiting: list[int] = []
 
     async def waits() -> bool:
-        return any(row["wait_event_type"] == "Lock" for row in await backends(outside))
+        waiting.extend(row["pid"] for row in await backends(outside) if row["wait_event_type"] == "Lock")
+        return bool(waiting)
 
     await until(waits)
+    return waiting[0]
 
 
 async def until_running(outside: asyncpg.Connection, words: str) -> int:
     """Wait until one of dal's connections runs a statement with *words* in it; return its process id."""
 
-    async def pids() -> list[int]:
-        return [row["pid"] for row in await backends(outside) if row["state"] == "active" and words in row["query"]]
+    running: list[int] = []
 
     async def runs() -> bool:
-        return bool(await pids())
+        active = [row for row in await backends(outside) if row["state"] == "active"]
+        running.extend(row["pid"] for row in active if words in row["query"])
+        return bool(running)
 
     await until(runs)
-    return (await pids())[0]
+    return running[0]
 
 
 async def until_none_left(outside: asyncpg.Connection, application_name: str = "dal") -> None:

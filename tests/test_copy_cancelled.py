@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from dal.copy.source import CHUNK_ROWS
 from dal.errors import ConnectionLost
-from tests.looking import backends, count, states, until, until_running
+from tests.looking import backends, count, states, until, until_running, until_waiting_for_a_lock
 from tests.models import Accounts, Bank
 from tests.records import ACCOUNT, accounts
 
@@ -146,3 +146,21 @@ async def test_a_copy_cancelled_at_any_moment_leaves_all_or_nothing(db, outside)
     halves = "SELECT count(*) FROM (SELECT FROM account GROUP BY id / 2 HAVING count(*) <> 2) AS half"
     assert await outside.fetchval(halves) == 0
     assert len(await backends(outside)) <= 3
+
+
+# A server that has begun a COPY and takes no more of it, for as long as somebody holds the lock.
+WAITING_TRIGGER = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$;
+    CREATE TRIGGER wait BEFORE INSERT ON account FOR EACH ROW EXECUTE FUNCTION wait();
+    SELECT pg_advisory_lock(7)
+"""
+
+
+async def test_a_copy_that_waits_to_send_ends_with_its_connection(alterable_url, db, outside):
+    await outside.execute(WAITING_TRIGGER)
+    task = asyncio.create_task(Accounts(db).copy_in(accounts(*range(20 * CHUNK_ROWS))))
+    await until_waiting_for_a_lock(outside)
+    await outside.execute("SELECT pg_terminate_backend($1)", await until_running(outside, "COPY"))
+    ended, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+    assert [type(each.exception()) for each in ended] == [ConnectionLost]

@@ -13,7 +13,8 @@ from tests.shop_rows import region
 
 async def _kill_idle(db, outside):
     killed = await drivers(db)
-    await outside.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dal'")
+    for backend in await backends(outside):
+        await outside.execute("SELECT pg_terminate_backend($1)", backend["pid"])
     await until_closed(killed)
 
 

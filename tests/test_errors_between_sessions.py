@@ -90,7 +90,7 @@ async def test_a_statement_canceled_by_another_is_query_canceled(accounts, db, o
     async with outside.transaction():
         await outside.execute("LOCK TABLE account")
         waiting = asyncio.create_task(wait_for_the_row())
-        await until_waiting_for_a_lock(outside)
-        await outside.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'dal'")
+        pid = await until_waiting_for_a_lock(outside)
+        await outside.execute("SELECT pg_cancel_backend($1)", pid)
         with pytest.raises(errors.QueryCanceled):
             await waiting

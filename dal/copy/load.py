@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.source import Records, Source, open_source
+from dal.errors import ConnectionLost
 from dal.session import driver_in_transaction
 
 
@@ -67,12 +68,38 @@ async def copy_in(
         async with (
             session.begin_nested(),
             driver_in_transaction(session) as driver,
+            _ended_by_loss(driver),
             aclosing(sender.chunks(driver)) as chunks,
         ):
             tag = await driver.copy_to_table(
                 table.name, schema_name=table.schema, columns=plan.schema.names, source=chunks, format="binary"
             )
     return CopyReport(int(tag.removeprefix("COPY ")), sender.sent_bytes, time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _ended_by_loss(driver: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Raise `ConnectionLost` in the block when the connection ends.
+
+    asyncpg waits for the socket to take more before it sends a chunk, and goes on waiting when the socket is gone.
+    """
+    task, inside, lost = asyncio.current_task(), True, False
+
+    def interrupt(_: object) -> None:
+        nonlocal lost
+        if inside and task is not None:
+            lost = task.cancel()
+
+    driver.add_termination_listener(interrupt)
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if lost and task is not None and task.uncancel() == 0:
+            raise ConnectionLost("the connection ended during the COPY; nothing of it is kept.") from error
+        raise
+    finally:
+        inside = False
+        driver.remove_termination_listener(interrupt)
 
 
 class _Sender:
