@@ -57,8 +57,9 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
     def _exhausted(self, waited_s: float) -> str:
         leases = self.leases()
         holders = "; ".join(str(lease) for lease in leases[:_HOLDERS_NAMED]) or "nobody on record"
+        most = self.size() + max(self._max_overflow, 0)
         return (
-            f"no connection after {waited_s:.2f} s: {len(leases)} of {self.size()} are out, {self.waiting} wait. "
+            f"no connection after {waited_s:.2f} s: {len(leases)} of {most} are out, {self.waiting} wait. "
             f"Longest held: {holders}. "
             "Look for a unit of work kept open across other awaits, or raise PoolConfig.size."
         )

@@ -1,8 +1,6 @@
-"""A real PostgreSQL for tests, demos and benchmarks. Needs the extra `embedded`."""
+"""A real PostgreSQL for tests, demos and benchmarks."""
 
-from dal.errors import extra_needed
-
-with extra_needed("embedded"):
-    from dal.testing.embedded import EmbeddedServer, server_url
+from dal.testing.embedded import EmbeddedServer
+from dal.testing.server import server_url
 
 __all__ = ["EmbeddedServer", "server_url"]

@@ -27,27 +27,15 @@ from typing import IO, Final, Self
 
 from sqlalchemy import URL
 
-from dal.config import ENVIRONMENT_URL, parse_url
 from dal.errors import ConfigError
 from dal.testing.wheel import cache_dir, find_wheel, readable
 
 # Durability costs most of a test's time, and an embedded server has nothing worth keeping.
-_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+UNSAFE_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _WATCHER: Final = Path(__file__).with_name("_watcher.py")
 _USER: Final = "postgres"
 # Written last: initdb's own files are there long before it is done, also when it is killed.
 _MADE: Final = "made-by-dal"
-
-
-@contextmanager
-def server_url(purpose: str, url: str | URL | None = None) -> Generator[URL]:
-    """Give *url*, or `DAL_DATABASE_URL`, or else an embedded server for *purpose* while the block runs."""
-    given = url or os.environ.get(ENVIRONMENT_URL)
-    if given:
-        yield parse_url(given)
-        return
-    with EmbeddedServer(purpose) as server:
-        yield server.url
 
 
 class EmbeddedServer:
@@ -59,7 +47,7 @@ class EmbeddedServer:
 
     def __init__(self, purpose: str, *, settings: dict[str, str] | None = None) -> None:
         self._wheel = find_wheel()
-        self._settings = {**_SETTINGS, **(settings or {})}
+        self._settings = {**UNSAFE_SETTINGS, **(settings or {})}
         self._home = cache_dir() / f"postgres-{purpose}"
         self._data = self._home / "data"
         # A socket's path may have 107 characters; a data folder's is often longer.

@@ -13,10 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from dal.config import ENVIRONMENT_URL
-from dal.errors import ConfigError
+from dal.errors import ConfigError, extra_needed
 
 
 def cache_dir() -> Path:
@@ -24,6 +22,8 @@ def cache_dir() -> Path:
     given = os.environ.get("DAL_CACHE_DIR")
     if given:
         return Path(given).absolute()
+    with extra_needed("embedded"):
+        import platformdirs
     # Root's own folders are closed to the user that the server runs as.
     return Path("/var/cache/dal") if os.geteuid() == 0 else platformdirs.user_cache_path("dal")
 

@@ -1,0 +1,35 @@
+"""Which server: an embedded one, one in Docker, or one that is there already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import URL
+
+from dal.config import ENVIRONMENT_URL, parse_url
+from dal.testing.container import container_url
+from dal.testing.embedded import EmbeddedServer
+
+EMBEDDED: Final = "embedded"
+CONTAINER: Final = "container"
+
+
+@contextmanager
+def server_url(purpose: str, where: str | URL | None = None) -> Generator[URL]:
+    """Give a server while the block runs: *where* is `embedded`, `container` or a URL.
+
+    None is `DAL_DATABASE_URL` if that is set, else `embedded`. Embedded servers of one *purpose* are shared, also
+    between processes; a container is this block's own. Raises `ConfigError` where there is no such server.
+    """
+    where = where or os.environ.get(ENVIRONMENT_URL) or EMBEDDED
+    if where == EMBEDDED:
+        with EmbeddedServer(purpose) as server:
+            yield server.url
+    elif where == CONTAINER:
+        with container_url() as url:
+            yield url
+    else:
+        yield parse_url(where)
