@@ -103,7 +103,7 @@ async def test_the_loop_runs_while_a_cancelled_copy_waits_for_its_source(db, out
     asyncio.get_running_loop().call_later(0.05, lambda: turns.append(slow.go_on.is_set()))
     asyncio.get_running_loop().call_later(0.1, slow.go_on.set)
     task.cancel()
-    await asyncio.wait([task])
+    await asyncio.gather(task, return_exceptions=True)
     rescue.cancel()
     assert turns == [False]
 
@@ -120,7 +120,7 @@ async def test_a_copy_whose_backend_is_killed_leaves_no_rows(db, outside, slow):
     task, pid = await _copying(db, outside, slow)
     await outside.execute("SELECT pg_terminate_backend($1)", pid)
     slow.go_on.set()
-    await asyncio.wait([task])
+    await asyncio.gather(task, return_exceptions=True)
     assert await count(outside, "account") == 0
 
 
@@ -128,7 +128,7 @@ async def test_the_pool_serves_after_a_copy_whose_backend_was_killed(db, outside
     task, pid = await _copying(db, outside, slow)
     await outside.execute("SELECT pg_terminate_backend($1)", pid)
     slow.go_on.set()
-    await asyncio.wait([task])
+    await asyncio.gather(task, return_exceptions=True)
     async with db.reading() as session:
         assert await session.scalar(text("SELECT 1")) == 1
 
@@ -142,7 +142,7 @@ async def test_a_copy_cancelled_at_any_moment_leaves_all_or_nothing(db, outside)
         for _ in range(ticks):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
     halves = "SELECT count(*) FROM (SELECT FROM account GROUP BY id / 2 HAVING count(*) <> 2) AS half"
     assert await outside.fetchval(halves) == 0
     assert len(await backends(outside)) <= 3

@@ -123,7 +123,7 @@ async def test_a_commit_finished_under_cancellation_keeps_its_connection(db, out
     task = await _committing(db, outside)
     task.cancel()
     await outside.execute("SELECT pg_advisory_unlock(1)")
-    await asyncio.wait([task])
+    await asyncio.gather(task, return_exceptions=True)
     assert (db.leases(), await states(outside)) == ([], ["idle"] * 3)
 
 
@@ -138,6 +138,6 @@ async def test_cancelled_at_any_moment_leaves_all_or_nothing(db, outside):
         for _ in range(ticks):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
     halves = "SELECT count(*) FROM (SELECT FROM region GROUP BY id / 2 HAVING count(*) <> 2) AS half"
     assert await outside.fetchval(halves) == 0
