@@ -51,6 +51,14 @@ class MigrationError(DALError):
     """A database is not at the revision it must be at, or could not be brought there."""
 
 
+class FactoryError(DALError):
+    """No valid entity can be made for a test from what its mapping tells."""
+
+
+class SandboxBroken(DALError):
+    """A sandbox's transaction was ended by other means than its own: what was written may be there for good."""
+
+
 class PoolError(DALError):
     """No connection could be had from the pool."""
 
