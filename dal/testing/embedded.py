@@ -28,7 +28,7 @@ from typing import IO, Final, Self
 from sqlalchemy import URL
 
 from dal.errors import ConfigError
-from dal.testing.wheel import cache_dir, find_wheel, readable
+from dal.testing.wheel import cache_dir, find_wheel, memory_dir, readable
 
 # Durability costs most of a test's time, and an embedded server has nothing worth keeping.
 UNSAFE_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -42,13 +42,16 @@ class EmbeddedServer:
     """A PostgreSQL server in a data folder of its own: `with EmbeddedServer("tests") as server:`.
 
     Starts in under a second, in a tenth once its folder is there. As root it runs as `nobody`, since PostgreSQL
-    refuses root. It listens on a unix socket, and with a password on a free loopback port.
+    refuses root. It listens on a unix socket, and with a password on a free loopback port. *in_memory* puts the data
+    into shared memory where that has 2 GiB to spare and `DAL_CACHE_DIR` is not set: databases are made in 10 ms there,
+    in 15 to 150 on a disk.
     """
 
-    def __init__(self, purpose: str, *, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, purpose: str, *, settings: dict[str, str] | None = None, in_memory: bool = False) -> None:
         self._wheel = find_wheel()
         self._settings = {**UNSAFE_SETTINGS, **(settings or {})}
-        self._home = cache_dir() / f"postgres-{purpose}"
+        memory = memory_dir() if in_memory and "DAL_CACHE_DIR" not in os.environ else None
+        self._home = (memory or cache_dir()) / f"postgres-{purpose}"
         self._data = self._home / "data"
         # A socket's path may have 107 characters; a data folder's is often longer.
         digest = hashlib.sha256(os.fsencode(self._home)).hexdigest()[:12]

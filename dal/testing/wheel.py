@@ -12,9 +12,14 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from dal.config import ENVIRONMENT_URL
 from dal.errors import ConfigError, extra_needed
+
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 # what it holds is checked to be this user's
+# Docker gives a container 64 MiB: too little. A template and its clones take 8 MiB each.
+_ROOM_BYTES: Final = 2 << 30
 
 
 def cache_dir() -> Path:
@@ -26,6 +31,21 @@ def cache_dir() -> Path:
         import platformdirs
     # Root's own folders are closed to the user that the server runs as.
     return Path("/var/cache/dal") if os.geteuid() == 0 else platformdirs.user_cache_path("dal")
+
+
+def memory_dir() -> Path | None:
+    """Name a folder of this user's in memory; None where there is none, or no room.
+
+    Making files is what a clone of a database costs.
+    """
+    folder = _SHARED_MEMORY / f"dal-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o755, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid() or shutil.disk_usage(folder).free < _ROOM_BYTES:
+            return None
+    except OSError:
+        return None
+    return folder
 
 
 def find_wheel() -> Path:
