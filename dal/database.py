@@ -19,6 +19,7 @@ from dal.config import DatabaseConfig, PoolConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
 from dal.pool import Lease, LeasedQueuePool
 from dal.session import driver_connection
+from dal.telemetry import statement_sent
 
 # The oldest major version that the PostgreSQL project still mends.
 OLDEST_SERVER: Final = 14
@@ -100,7 +101,8 @@ class Database:
         """
         async with self._autocommit.connect() as connection, driver_connection(connection) as driver:
             try:
-                await driver.execute(script)
+                with statement_sent(script):
+                    await driver.execute(script)
             finally:
                 if driver.is_in_transaction():
                     await driver.execute("ROLLBACK")  # the script began what it did not end
@@ -118,11 +120,12 @@ class Database:
         """Keep one connection until all are open: one that went back early would serve the next task again."""
         async with self._autocommit.connect() as connection:
             async with driver_connection(connection) as driver:
-                _refuse_old_server(driver.get_server_version(), self.config.where)
+                refuse_old_server(driver.get_server_version(), self.config.where)
             await everybody.wait()
 
 
-def _refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
+def refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
+    """Raise `ConfigError` for a server older than `OLDEST_SERVER`."""
     if version.major < OLDEST_SERVER:
         raise ConfigError(
             f"the server at {where} is PostgreSQL {version.major}.{version.minor}; dal needs {OLDEST_SERVER} or newer."

@@ -17,7 +17,7 @@ async def test_a_lease_names_task_file_and_function(db):
         await session.execute(SELECT_1)
         [lease] = db.leases()
     function = "test_a_lease_names_task_file_and_function"
-    assert (lease.task, lease.file, lease.function) == ("task 'reader'", __file__, function)
+    assert (lease.task, lease.call_site.file, lease.call_site.function) == ("task 'reader'", __file__, function)
 
 
 async def test_a_lease_names_the_line_that_took_the_connection(db):
@@ -31,7 +31,7 @@ async def test_a_lease_names_who_used_the_repository(db):
     async with Shop(db) as shop:
         await shop.regions.count()
         [lease] = db.leases()
-    assert lease.function == "test_a_lease_names_who_used_the_repository"
+    assert lease.call_site.function == "test_a_lease_names_who_used_the_repository"
 
 
 async def test_leases_come_longest_held_first(db):

@@ -18,6 +18,7 @@ from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.source import Records, Source, open_source
 from dal.errors import ConnectionLost
 from dal.session import driver_in_transaction
+from dal.telemetry import statement_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ async def copy_in(
             _ended_by_loss(driver),
             aclosing(sender.chunks(driver)) as chunks,
         ):
-            tag = await driver.copy_to_table(
-                table.name, schema_name=table.schema, columns=plan.schema.names, source=chunks, format="binary"
-            )
-    return CopyReport(int(tag.removeprefix("COPY ")), sender.sent_bytes, time.perf_counter() - started)
+            with statement_sent(f"COPY {table.fullname} FROM STDIN") as statement:
+                tag = await driver.copy_to_table(
+                    table.name, schema_name=table.schema, columns=plan.schema.names, source=chunks, format="binary"
+                )
+                rows = int(tag.removeprefix("COPY "))
+                if statement:
+                    statement.rows = rows
+    return CopyReport(rows, sender.sent_bytes, time.perf_counter() - started)
 
 
 @asynccontextmanager
