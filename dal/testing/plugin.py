@@ -1,41 +1,106 @@
-"""The pytest plugin, registered by the package: which PostgreSQL the tests run on."""
+"""The pytest plugin, registered by the package: options, fixtures, and what is reported of a test that fails."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from sqlalchemy import URL
 
-from dal.errors import DALError
-from dal.testing.server import server_url
+from dal.pool import Lease
+from dal.telemetry import StatementLog
+from dal.testing.asynchronous import place
+from dal.testing.fixtures import (
+    connection,
+    database_url,
+    db,
+    make,
+    pg_kit,
+    pg_schema,
+    pg_server,
+    session,
+    statement_log,
+    unit_of_work,
+    unit_of_work_class,
+)
+from dal.testing.leaks import leases_out, unwatch_pools, watch_pools
+from dal.testing.options import LOG, add_markers, add_options
 
-SERVER_VARIABLE: Final = "DAL_TEST_POSTGRES"
-_HELP: Final = "where PostgreSQL comes from: embedded (the default), container, or the URL of a server"
+__all__ = [
+    "connection",
+    "database_url",
+    "db",
+    "make",
+    "pg_kit",
+    "pg_schema",
+    "pg_server",
+    "session",
+    "statement_log",
+    "unit_of_work",
+    "unit_of_work_class",
+]
+
+_KEPT: Final = pytest.StashKey[list[Lease]]()
+_FAILED: Final = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--postgres`, and `dal_postgres` for the ini file."""
-    parser.getgroup("dal").addoption("--postgres", metavar="embedded|container|URL", help=_HELP)
-    parser.addini("dal_postgres", _HELP)
+    """Add the options."""
+    add_options(parser)
 
 
-@pytest.fixture(scope="session")
-def pg_server(pytestconfig: pytest.Config) -> Generator[URL]:
-    """Lend a server: that of `--postgres`, else `DAL_TEST_POSTGRES`, else `dal_postgres`, else an embedded one.
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the markers, and begin to learn of pools."""
+    add_markers(config)
+    config.stash[_KEPT] = []
+    watch_pools()
 
-    Its role may create databases. A server that the kit started itself does without durability, and is gone after the
-    session. Where there is none to be had, the session ends with one line that says what to do.
-    """
-    where = (
-        pytestconfig.getoption("--postgres") or os.environ.get(SERVER_VARIABLE) or pytestconfig.getini("dal_postgres")
-    )
-    server = server_url("tests", where or None)
+
+def pytest_unconfigure() -> None:
+    """Learn of no more pools."""
+    unwatch_pools()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+    """Run our fixtures in the test's loop, and let those of a wider scope keep connections."""
+    take_back = place(fixturedef, request)
     try:
-        url = server.__enter__()
-    except DALError as error:
-        pytest.exit(f"dal: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
-    yield url
-    server.__exit__(None, None, None)
+        value = yield
+    finally:
+        take_back()
+    if fixturedef.scope != "function":
+        request.config.stash[_KEPT] = leases_out()
+    return value
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Keep a log of every test's statements."""
+    item.config.stash[_KEPT] = leases_out()
+    with StatementLog() as log:
+        item.stash[LOG] = log
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the statements of a test that failed."""
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    if report.failed and len(item.stash[LOG]):
+        report.sections.append((f"statements sent until {report.when} ended", str(item.stash[LOG])))
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that did not give back its connections; one that failed anyway has its reasons."""
+    done = yield
+    if item.stash[_FAILED]:
+        return done
+    leaked = [lease for lease in leases_out() if lease not in item.config.stash[_KEPT]]
+    if leaked:
+        lines = "; ".join(map(str, leaked))
+        pytest.fail(f"the test left {len(leaked)} connections out: {lines}", pytrace=False)
+    return done

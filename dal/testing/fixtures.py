@@ -1,0 +1,126 @@
+"""The fixtures of the pytest plugin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from dal.config import PoolConfig
+from dal.database import Database
+from dal.errors import DALError
+from dal.telemetry import StatementLog
+from dal.testing.asynchronous import async_fixture
+from dal.testing.kit import Kit
+from dal.testing.making import Factory
+from dal.testing.options import LOG, isolation_of, server_of, statement_timeout_s
+from dal.testing.schema import Schema
+from dal.testing.server import server_url
+from dal.unit_of_work import UnitOfWork
+
+_POOL: Final = PoolConfig(size=5)
+
+
+@pytest.fixture(scope="session")
+def pg_server(pytestconfig: pytest.Config) -> Generator[URL]:
+    """Lend a server: that of `--postgres`, else `DAL_TEST_POSTGRES`, else `dal_postgres`, else an embedded one.
+
+    Its role may create databases. A server that the kit started itself does without durability, and is gone after the
+    session. Where there is none to be had, the session ends with one line that says what to do.
+    """
+    server = server_url("tests", server_of(pytestconfig), in_memory=True)
+    try:
+        url = server.__enter__()
+    except DALError as error:
+        pytest.exit(f"dal: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    yield url
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def pg_schema(pytestconfig: pytest.Config) -> Schema:
+    """Say what every test's database holds: the migrations of alembic.ini in pytest's root, if there are any.
+
+    To be overridden in a conftest.py by whoever wants tables from metadata, or rows.
+    """
+    ini = Path(pytestconfig.rootpath) / "alembic.ini"
+    return Schema(migrations=ini if ini.exists() else None)
+
+
+@pytest.fixture(scope="session")
+def pg_kit(pg_server: URL, pg_schema: Schema, pytestconfig: pytest.Config) -> Generator[Kit]:
+    """Lend what makes the databases; closed at the end of the session."""
+    kit = Kit(pg_server, pg_schema, statement_timeout_s=statement_timeout_s(pytestconfig))
+    yield kit
+    kit.close()
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, pg_kit: Kit) -> Generator[URL]:
+    """Lend the address of the test's own database, migrated, with nothing of other tests in it.
+
+    By marker `database`, a clone of the template; by marker `sandbox`, which is the default, a transaction that is
+    rolled back. Give it to the application under test.
+    """
+    try:
+        lent = pg_kit.database() if isolation_of(request.node) == "database" else pg_kit.sandbox()
+        url = lent.__enter__()
+    except DALError as error:
+        pytest.exit(f"dal: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+    yield url
+    lent.__exit__(None, None, None)
+
+
+@async_fixture
+async def db(database_url: URL, pg_kit: Kit) -> AsyncGenerator[Database]:
+    """Lend a `Database` of the test's own, which connects when it is first used."""
+    database = pg_kit.database_at(database_url, _POOL)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@async_fixture
+async def connection(db: Database) -> AsyncGenerator[AsyncConnection]:
+    """Lend a connection of SQLAlchemy's; rolled back at the end."""
+    async with db.engine.connect() as connection:
+        yield connection
+
+
+@async_fixture
+async def session(db: Database) -> AsyncGenerator[AsyncSession]:
+    """Lend a session; rolled back at the end."""
+    async with AsyncSession(db.engine, expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def unit_of_work_class() -> type[UnitOfWork]:
+    """Say which class `unit_of_work` is of; to be overridden."""
+    return UnitOfWork
+
+
+@async_fixture
+async def unit_of_work(db: Database, unit_of_work_class: type[UnitOfWork]) -> AsyncGenerator[UnitOfWork]:
+    """Lend a unit of work that has begun; rolled back at the end."""
+    async with unit_of_work_class(db) as unit_of_work:
+        yield unit_of_work
+        await unit_of_work.session.rollback()
+
+
+@pytest.fixture
+def statement_log(request: pytest.FixtureRequest) -> StatementLog:
+    """Lend the log of all statements that the test has sent so far, from all tasks and threads."""
+    log: StatementLog = request.node.stash[LOG]
+    return log
+
+
+@pytest.fixture
+def make() -> Factory:
+    """Lend a factory of entities, with the same seed for every test: `make(Order, status="open")`."""
+    return Factory()

@@ -1,0 +1,216 @@
+"""A connection of the code under test: what it says goes to the one transaction, BEGIN and COMMIT as savepoints."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from dal.testing import wire
+from dal.testing.sandbox.transaction import BEGIN, COMMIT, NEXT, ROLLBACK, Transaction
+
+# Longer than any pause between two statements of a unit of work that is not stuck.
+PATIENCE_S: Final = 2.0
+
+_CONTROL: Final = re.compile(
+    r"\s*(?:(?P<begin>begin|start\s+transaction)|(?P<commit>commit|end)|(?P<rollback>rollback|abort))\b"
+    r"(?P<modes>(?:(?!\b(?:to|prepared)\b)[^;])*)(?:;(?P<more>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_LEAVES_SETTINGS: Final = re.compile(rb"\bset\s+local\b|\bset_config\b|\brole\b", re.IGNORECASE)
+# Startup options that are no run-time parameters, or those of the one connection.
+_NOT_SETTINGS: Final = frozenset({"user", "database", "client_encoding", "replication", "options"})
+
+
+class Client:
+    """Speaks for one connection, in turns: a transaction is one turn, a statement on its own another."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        options: Mapping[str, str],
+    ) -> None:
+        self.secret = secrets.randbits(31)
+        self.round_trips = 0
+        self.last = "nothing yet"
+        self._server, self._reader, self._writer = transaction, reader, writer
+        self._settings = {name: value for name, value in options.items() if name not in _NOT_SETTINGS}
+        self._prefix = b"c%x_" % self.secret
+        self._active_at = time.monotonic()
+        self._spoken_to = True
+        self._answered = asyncio.Event()
+        self._answered.set()
+        self._in_transaction = False
+        self._failed = False
+        self._rewritten: str | None = None  # the tag that ends the answer to a rewritten statement
+        self._series = False  # some messages are out that a Sync will end
+        self._copying = False
+        self._refusing = False
+        self._left = False
+
+    async def serve(self) -> None:
+        """Pass on what the client says until it goes."""
+        self._say(wire.greeting(self._server.told, self._server.pid, self.secret))
+        frames = wire.Frames()
+        while data := await self._reader.read(65536):
+            self.round_trips += self._spoken_to
+            self._spoken_to = False
+            self._active_at = time.monotonic()
+            for message in frames.feed(data):
+                if message[:1] == wire.TERMINATE:
+                    return
+                await self._take(message)
+            await self._writer.drain()
+
+    async def leave(self) -> None:
+        """Undo what is open, stop what is running, and give the turn to the next one."""
+        self._writer.transport.abort()
+        if self._left or self._server.holder is not self:
+            return
+        self._left = True
+        self._in_transaction = False
+        if self._series:
+            self._go_on(wire.frame(wire.SYNC, b""), ends=True)
+        if not self._answered.is_set():
+            await self._stop()
+        if self._server.holder is self:
+            self._server.execute(ROLLBACK)
+            self._give_turn()
+
+    def idle_s(self) -> float:
+        """How long the server has waited for this client's next statement, in seconds."""
+        return time.monotonic() - self._active_at if self._answered.is_set() else 0.0
+
+    # What the client says.
+
+    async def _take(self, message: bytes) -> None:
+        kind = message[:1]
+        if kind == wire.COPY_DATA or kind in wire.COPY_ENDS:
+            self._copying &= kind == wire.COPY_DATA
+            self._server.send(message)
+            return
+        await self._answered.wait()
+        if self._refusing or not await self._has_turn():
+            self._refuse(kind)
+            return
+        self._note(message)
+        if kind == wire.QUERY:
+            self._query(message)
+        else:
+            self._go_on(wire.renamed(message, self._prefix), ends=kind == wire.SYNC)
+
+    def _query(self, message: bytes) -> None:
+        control = _CONTROL.fullmatch(wire.query_text(message))
+        if control is None or (control["begin"] and self._in_transaction):
+            self._ask(message)
+        elif control["begin"]:
+            read_only = "; SET TRANSACTION READ ONLY" if "read only" in control["modes"].lower() else ""
+            self._in_transaction = True
+            self._rewrite(f"{BEGIN}{read_only}", control["more"], "BEGIN")
+        else:
+            self._in_transaction = False
+            commits = control["commit"] and not self._failed
+            self._rewrite(COMMIT if commits else ROLLBACK, control["more"], "COMMIT" if commits else "ROLLBACK")
+
+    def _rewrite(self, text: str, more: str | None, tag: str) -> None:
+        self._rewritten = tag
+        self._ask(wire.query(f"{text}; {more or ''}"))
+
+    def _ask(self, message: bytes) -> None:
+        self._answered.clear()
+        self._server.ask(message, self)
+
+    def _go_on(self, message: bytes, *, ends: bool) -> None:
+        """Send one of a series of messages that one ReadyForQuery answers, after the Sync that *ends* it."""
+        (self._server.send(message) if self._series else self._server.ask(message, self))
+        self._series = not ends
+        if ends:
+            self._answered.clear()
+
+    def _note(self, message: bytes) -> None:
+        if message[:1] in {wire.QUERY, wire.PARSE}:
+            self.last = wire.query_text(message)
+            if _LEAVES_SETTINGS.search(message):
+                self._server.forget_settings()
+
+    # What the server says.
+
+    def heard(self, message: bytes) -> None:
+        """Pass on a part of the server's answer."""
+        kind = message[:1]
+        self._copying |= kind == wire.COPY_IN
+        if not (self._rewritten and kind == wire.COMMAND_COMPLETE):
+            self._say(message)
+
+    def ready(self, status: bytes) -> None:
+        """End the answer, and this client's turn if its transaction or its single statement is over."""
+        if status == wire.IDLE:
+            self._server.ended_by = self.last
+        tag, self._rewritten, self._copying = self._rewritten, None, False
+        failed = status == wire.FAILED
+        if failed and (tag or not self._in_transaction):
+            self._in_transaction = False
+            self._server.execute(ROLLBACK)
+        elif not self._in_transaction and not tag:
+            self._server.execute(NEXT)
+        self._failed = failed and self._in_transaction
+        if tag and not failed:
+            self._say(wire.frame(wire.COMMAND_COMPLETE, tag.encode() + b"\0"))
+        self._say(wire.ready(status if self._in_transaction else wire.IDLE))
+        self._active_at = time.monotonic()
+        self._answered.set()
+        if not self._in_transaction:
+            self._give_turn()
+
+    def _say(self, message: bytes) -> None:
+        self._spoken_to = True
+        if not self._writer.is_closing():
+            self._writer.write(message)
+
+    # Whose turn it is.
+
+    async def _has_turn(self) -> bool:
+        while self._server.holder is not self:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._server.turn.acquire()
+            except TimeoutError:
+                if self._server.holder is not None and self._server.holder.idle_s() > PATIENCE_S:
+                    return False
+            else:
+                self._server.holder = self
+                self._server.use(self._settings)
+        return True
+
+    def _give_turn(self) -> None:
+        if self._server.holder is self:
+            self._server.holder = None
+            self._server.turn.release()
+
+    def _refuse(self, kind: bytes) -> None:
+        if not self._refusing:
+            self._refusing = True
+            holder = self._server.holder
+            self._say(
+                wire.error(
+                    "55P03",
+                    f"the sandbox has one transaction, and another connection has kept it open without a word for "
+                    f"{PATIENCE_S:.0f} s, since {holder.last if holder else ''!r}. End that transaction first, or mark "
+                    "the test with pytest.mark.database, where connections are apart.",
+                )
+            )
+        if kind in {wire.SYNC, wire.QUERY}:
+            self._refusing = False
+            self._say(wire.ready(wire.IDLE))
+
+    async def _stop(self) -> None:
+        if self._copying:
+            self._server.send(wire.frame(b"f", b"the client is gone\0"))
+        else:
+            await self._server.cancel()
+        await self._answered.wait()
