@@ -157,7 +157,7 @@ WAITING_TRIGGER = """
 """
 
 
-async def test_a_copy_that_waits_to_send_ends_with_its_connection(alterable_url, db, outside):
+async def test_a_copy_that_waits_to_send_ends_with_its_connection(db, outside):
     await outside.execute(WAITING_TRIGGER)
     task = asyncio.create_task(Accounts(db).copy_in(accounts(*range(20 * CHUNK_ROWS))))
     await until_waiting_for_a_lock(outside)

@@ -93,7 +93,6 @@ async def test_a_key_that_the_records_lack_is_numbered_by_the_server(db, outside
     assert await outside.fetchval("SELECT array_agg(id ORDER BY id) FROM region") == [1, 2]
 
 
-@pytest.mark.usefixtures("alterable_url")
 async def test_a_table_in_a_schema_of_its_own_is_found_by_the_search_path(db, outside):
     await outside.execute("CREATE SCHEMA other; CREATE TABLE other.account (LIKE public.account)")
     async with db.writing() as session:

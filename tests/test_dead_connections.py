@@ -7,7 +7,6 @@ from sqlalchemy import text
 from dal import Database, PoolConfig
 from dal.demo.repositories import Regions, Shop
 from tests.looking import backends, count, drivers, until_closed
-from tests.proxy import proxy_to
 from tests.shop_rows import region
 
 
@@ -42,10 +41,10 @@ async def test_replaced_connections_keep_to_the_pools_size(db, outside):
     assert 1 <= len(await backends(outside)) <= 3
 
 
-async def test_a_network_cut_while_idle_is_noticed(database_url):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=PoolConfig(size=2)) as db:
+async def test_a_network_cut_while_idle_is_noticed(database_url, faulty_network):
+    async with Database(database_url, pool=PoolConfig(size=2)) as db:
         lost = await drivers(db)
-        proxy.cut()
+        faulty_network.cut()
         await until_closed(lost)
         assert await Regions(db).count() == 0
 

@@ -8,7 +8,6 @@ from sqlalchemy import exc, text
 from dal import Database, PoolConfig
 from dal.errors import ConnectionLost
 from tests.looking import until_running
-from tests.proxy import proxy_to
 
 SLEEP = text("SELECT pg_sleep(30)")
 
@@ -56,21 +55,21 @@ async def test_a_backend_killed_between_two_statements_is_connection_lost(db, ou
             await session.execute(text("SELECT 1"))
 
 
-async def test_a_network_cut_in_a_statement_is_connection_lost(database_url, outside):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=PoolConfig(size=1)) as db:
+async def test_a_network_cut_in_a_statement_is_connection_lost(database_url, outside, faulty_network):
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
         asleep = asyncio.create_task(_sleep(db))
         await until_running(outside, "pg_sleep")
-        proxy.cut()
+        faulty_network.cut()
         with pytest.raises(ConnectionLost):
             await asleep
 
 
-async def test_the_pool_serves_again_after_a_network_cut(database_url):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=PoolConfig(size=2)) as db:
-        proxy.cut()
+async def test_the_pool_serves_again_after_a_network_cut(database_url, faulty_network):
+    async with Database(database_url, pool=PoolConfig(size=2)) as db:
+        faulty_network.cut()
         with pytest.raises(ConnectionLost):
             async with db.writing() as session:
-                proxy.cut()
+                faulty_network.cut()
                 await session.execute(SLEEP)
         assert await _serves(db)
 

@@ -36,7 +36,6 @@ async def test_a_script_that_begins_and_fails_leaves_no_open_transaction(db, out
     assert set(await states(outside)) == {"idle"}
 
 
-@pytest.mark.usefixtures("alterable_url")
 async def test_a_script_may_create_functions(db, outside):
     await db.execute_script("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS $$ SELECT 0; SELECT 1; $$; SELECT one()")
     assert await outside.fetchval("SELECT one()") == 1

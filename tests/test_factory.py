@@ -239,7 +239,7 @@ def make():
 
 
 @pytest.fixture
-async def session(alterable_url, db):
+async def session(db):
     """Lend a session in a database that has this file's tables as well."""
     async with db.engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)

@@ -24,7 +24,7 @@ async def test_a_lease_names_the_line_that_took_the_connection(db):
     async with db.reading() as session:
         line = asyncio.current_task().get_stack(limit=1)[0].f_lineno + 1
         await session.execute(SELECT_1)
-        assert db.leases()[0].line == line
+        assert db.leases()[0].call_site.line == line
 
 
 async def test_a_lease_names_who_used_the_repository(db):

@@ -18,8 +18,7 @@ from dal.errors import (
     InvalidCatalogName,
 )
 from dal.testing import EmbeddedServer
-from tests.looking import until_none_left
-from tests.proxy import proxy_to
+from tests.looking import until, until_none_left
 
 POOL = PoolConfig(size=2, connect_timeout_s=0.3)
 
@@ -87,10 +86,10 @@ async def test_a_socket_that_is_not_there_is_a_server_that_is_down(tmp_path):
     assert "no such file or directory" in message
 
 
-async def test_a_server_that_does_not_answer_is_left_in_time(database_url):
-    async with proxy_to(database_url) as proxy, asyncio.timeout(10):
-        proxy.hold()
-        assert "no answer in time" in await _refusal(proxy.url, CannotConnect)
+async def test_a_server_that_does_not_answer_is_left_in_time(database_url, faulty_network):
+    async with asyncio.timeout(10):
+        faulty_network.hold()
+        assert "no answer in time" in await _refusal(database_url, CannotConnect)
 
 
 async def test_a_server_that_is_too_old_is_named_with_both_versions(database_url, monkeypatch):
@@ -117,14 +116,13 @@ async def test_a_wrong_option_of_the_url_is_one_line(url):
     await _refusal(url, DALError)
 
 
-async def test_a_cancelled_open_keeps_no_connection(database_url, outside):
-    async with proxy_to(database_url) as proxy:
-        proxy.hold()
-        db = Database(DatabaseConfig(url=proxy.url, pool=PoolConfig(size=2), application_name="refused"))
-        opening = asyncio.create_task(db.open())
-        await proxy.holding.wait()
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        proxy.release()
+async def test_a_cancelled_open_keeps_no_connection(database_url, outside, faulty_network):
+    faulty_network.hold()
+    db = Database(DatabaseConfig(url=database_url, pool=PoolConfig(size=2), application_name="refused"))
+    opening = asyncio.create_task(db.open())
+    await until(lambda: faulty_network.held)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    faulty_network.heal()
     await until_none_left(outside, "refused")

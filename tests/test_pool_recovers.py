@@ -10,7 +10,6 @@ from sqlalchemy import URL, text
 from dal import Database, PoolConfig
 from dal.errors import CannotConnect
 from tests.looking import drivers, states, until, until_closed
-from tests.proxy import proxy_to
 
 ONE = PoolConfig(size=1, connect_timeout_s=3)
 
@@ -24,9 +23,9 @@ async def _until_waiting(db, number):
     await until(lambda: db.engine.pool.waiting >= number)
 
 
-async def _cut(proxy, db):
+async def _cut(network, db):
     lost = await drivers(db)
-    proxy.cut()
+    network.cut()
     await until_closed(lost)
 
 
@@ -76,43 +75,43 @@ async def test_nobody_waits_after_a_cancelled_waiter(one):
     assert one.engine.pool.waiting == 0
 
 
-async def test_a_failed_connect_leaves_its_place(database_url):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=ONE) as db:
-        await _cut(proxy, db)
-        proxy.refuse()
+async def test_a_failed_connect_leaves_its_place(database_url, faulty_network):
+    async with Database(database_url, pool=ONE) as db:
+        await _cut(faulty_network, db)
+        faulty_network.refuse()
         for _ in range(3):
             with pytest.raises(CannotConnect):
                 await _serves(db)
-        proxy.release()
+        faulty_network.heal()
         assert await _serves(db)
 
 
-async def test_a_cancelled_connect_leaves_its_place(database_url):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=ONE) as db:
-        await _stuck_connecting(proxy, db)
-        proxy.release()
+async def test_a_cancelled_connect_leaves_its_place(database_url, faulty_network):
+    async with Database(database_url, pool=ONE) as db:
+        await _stuck_connecting(faulty_network, db)
+        faulty_network.heal()
         assert await _serves(db)
 
 
-async def _stuck_connecting(proxy, db):
-    await _cut(proxy, db)
-    proxy.hold()
+async def _stuck_connecting(network, db):
+    await _cut(network, db)
+    network.hold()
     connecting = asyncio.create_task(_serves(db))
-    await proxy.holding.wait()
+    await until(lambda: network.held)
     connecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await connecting
 
 
-async def test_a_waiter_behind_a_cancelled_connect_is_served_at_once(database_url):
-    async with proxy_to(database_url) as proxy, Database(proxy.url, pool=ONE) as db:
-        await _cut(proxy, db)
-        proxy.hold()
+async def test_a_waiter_behind_a_cancelled_connect_is_served_at_once(database_url, faulty_network):
+    async with Database(database_url, pool=ONE) as db:
+        await _cut(faulty_network, db)
+        faulty_network.hold()
         connecting = asyncio.create_task(_serves(db))
-        await proxy.holding.wait()
+        await until(lambda: faulty_network.held)
         waiter = asyncio.create_task(_serves(db))
         await _until_waiting(db, 1)
-        proxy.release()
+        faulty_network.heal()
         connecting.cancel()
         started = time.monotonic()
         assert await waiter

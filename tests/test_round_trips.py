@@ -8,67 +8,68 @@ from sqlalchemy import URL
 from dal import Database, PoolConfig
 from dal.demo.models import Order
 from dal.demo.repositories import Orders, Shop
-from tests.proxy import Proxy, proxy_to
+from dal.testing import Kit, Network
 
 
 @pytest.fixture
-async def counted(read_only_url: URL) -> AsyncGenerator[tuple[Proxy, Database]]:
-    """Lend a proxy that counts round trips, and a database of one connection behind it."""
-    async with proxy_to(read_only_url) as proxy, Database(proxy.url, pool=PoolConfig(size=1)) as db:
-        yield proxy, db
+async def counted(pg_kit: Kit, read_only_url: URL) -> AsyncGenerator[tuple[Network, Database]]:
+    """Lend a network that counts round trips, and a database of one connection behind it."""
+    with pg_kit.network(read_only_url) as network:
+        async with Database(network.url, pool=PoolConfig(size=1)) as db:
+            yield network, db
 
 
-async def _warm_round_trips(proxy, work):
+async def _warm_round_trips(network, work):
     """Count the round trips of *work* when its statements are prepared."""
     for _ in range(2):
-        before = proxy.round_trips
+        before = network.round_trips
         await work()
-    return proxy.round_trips - before
+    return network.round_trips - before
 
 
 async def test_get_is_one_round_trip(counted):
-    proxy, db = counted
-    assert await _warm_round_trips(proxy, lambda: Orders(db).get(1)) == 1
+    network, db = counted
+    assert await _warm_round_trips(network, lambda: Orders(db).get(1)) == 1
 
 
 async def test_list_is_one_round_trip(counted):
-    proxy, db = counted
-    assert await _warm_round_trips(proxy, lambda: Orders(db).list(Order.id > 0)) == 1
+    network, db = counted
+    assert await _warm_round_trips(network, lambda: Orders(db).list(Order.id > 0)) == 1
 
 
 async def test_count_is_one_round_trip(counted):
-    proxy, db = counted
-    assert await _warm_round_trips(proxy, lambda: Orders(db).count()) == 1
+    network, db = counted
+    assert await _warm_round_trips(network, lambda: Orders(db).count()) == 1
 
 
 async def test_a_script_is_one_round_trip(counted):
-    proxy, db = counted
-    assert await _warm_round_trips(proxy, lambda: db.execute_script("SELECT 1; SELECT 2; SELECT 3")) == 1
+    network, db = counted
+    assert await _warm_round_trips(network, lambda: db.execute_script("SELECT 1; SELECT 2; SELECT 3")) == 1
 
 
 async def test_a_unit_of_work_that_reads_and_writes_is_four_round_trips(counted):
-    proxy, db = counted
+    network, db = counted
 
     async def change():
         async with Shop(db) as shop:
             found = await shop.orders.get_one(1)
             found.ship_priority += 1
 
-    assert await _warm_round_trips(proxy, change) == 4
+    assert await _warm_round_trips(network, change) == 4
 
 
 async def test_an_unused_unit_of_work_is_no_round_trip(counted):
-    proxy, db = counted
+    network, db = counted
 
     async def nothing():
         async with Shop(db):
             pass
 
-    assert await _warm_round_trips(proxy, nothing) == 0
+    assert await _warm_round_trips(network, nothing) == 0
 
 
 async def test_a_savepoint_is_two_round_trips_more(counted):
-    proxy, db = counted
+    network, db = counted
 
     async def plain():
         async with Shop(db) as shop:
@@ -78,4 +79,4 @@ async def test_a_savepoint_is_two_round_trips_more(counted):
         async with Shop(db) as shop, shop.savepoint():
             await shop.orders.count()
 
-    assert await _warm_round_trips(proxy, in_a_savepoint) == await _warm_round_trips(proxy, plain) + 2
+    assert await _warm_round_trips(network, in_a_savepoint) == await _warm_round_trips(network, plain) + 2

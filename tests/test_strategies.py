@@ -113,9 +113,9 @@ async def _create(url):
 
 
 @pytest.fixture(scope="module")
-def each_url(empty_clones):
+def each_url(pg_kit):
     """Lend a database with a table for each family of types."""
-    with empty_clones.one() as url:
+    with pg_kit.empty_database() as url:
         asyncio.run(_create(url))
         yield url
 

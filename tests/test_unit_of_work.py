@@ -76,7 +76,6 @@ async def test_the_exception_itself_comes_out(db):
     assert caught.value is stop
 
 
-@pytest.mark.usefixtures("alterable_url")
 async def test_a_commit_that_fails_raises_and_leaves_no_rows(db, outside):
     await outside.execute(
         "ALTER TABLE nation ALTER CONSTRAINT fk_nation_region_id_region DEFERRABLE INITIALLY DEFERRED"

@@ -108,7 +108,6 @@ async def _committing(db, outside):
     return task
 
 
-@pytest.mark.usefixtures("alterable_url")
 async def test_a_commit_under_way_is_finished(db, outside):
     task = await _committing(db, outside)
     task.cancel()
@@ -118,7 +117,6 @@ async def test_a_commit_under_way_is_finished(db, outside):
     assert await count(outside, "region") == 1
 
 
-@pytest.mark.usefixtures("alterable_url")
 async def test_a_commit_finished_under_cancellation_keeps_its_connection(db, outside):
     task = await _committing(db, outside)
     task.cancel()

@@ -4,6 +4,7 @@ from dal.testing.assertions import assert_plan_has_no, assert_statements, assert
 from dal.testing.embedded import EmbeddedServer
 from dal.testing.kit import Kit
 from dal.testing.making import Factory
+from dal.testing.network import Network
 from dal.testing.schema import Schema
 from dal.testing.server import server_url
 
@@ -11,6 +12,7 @@ __all__ = [
     "EmbeddedServer",
     "Factory",
     "Kit",
+    "Network",
     "Schema",
     "assert_plan_has_no",
     "assert_statements",

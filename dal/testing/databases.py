@@ -77,11 +77,7 @@ class Databases:
 
     async def cancel(self, pid: int) -> None:
         """Cancel what the server's process *pid* runs."""
-        connection = await connect(self._server)
-        try:
-            await connection.execute("SELECT pg_cancel_backend($1)", pid)
-        finally:
-            await connection.close()
+        await execute(self._server, f"SELECT pg_cancel_backend({pid})")
 
     async def close(self) -> None:
         """Drop what is left of this run."""
@@ -161,6 +157,16 @@ async def connect(url: URL, **options: Any) -> asyncpg.Connection:
         return await asyncpg.connect(**where, **options)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise from_connect(error, DatabaseConfig(url=url).where) from error
+
+
+async def execute(url: URL, statement: str) -> None:
+    """Run *statement* at *url*, on a connection of its own."""
+    connection = await connect(url)
+    try:
+        with driver_errors_named():
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def _version_of(connection: asyncpg.Connection) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,18 @@ from dal.telemetry import StatementLog
 from dal.testing.asynchronous import async_fixture
 from dal.testing.kit import Kit
 from dal.testing.making import Factory
+from dal.testing.network import Network
 from dal.testing.options import LOG, isolation_of, server_of, statement_timeout_s
 from dal.testing.schema import Schema
 from dal.testing.server import server_url
 from dal.unit_of_work import UnitOfWork
 
 _POOL: Final = PoolConfig(size=5)
+# Waits up to 5,000 ms for the end of each.
+_KILL: Final = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+"""
 
 
 @pytest.fixture(scope="session")
@@ -60,12 +67,8 @@ def pg_kit(pg_server: URL, pg_schema: Schema, pytestconfig: pytest.Config) -> Ge
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, pg_kit: Kit) -> Generator[URL]:
-    """Lend the address of the test's own database, migrated, with nothing of other tests in it.
-
-    By marker `database`, a clone of the template; by marker `sandbox`, which is the default, a transaction that is
-    rolled back. Give it to the application under test.
-    """
+def direct_url(request: pytest.FixtureRequest, pg_kit: Kit) -> Generator[URL]:
+    """Lend the address of the test's own database past the network that the test may have put before it."""
     try:
         lent = pg_kit.database() if isolation_of(request.node) == "database" else pg_kit.sandbox()
         url = lent.__enter__()
@@ -73,6 +76,57 @@ def database_url(request: pytest.FixtureRequest, pg_kit: Kit) -> Generator[URL]:
         pytest.exit(f"dal: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     yield url
     lent.__exit__(None, None, None)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, direct_url: URL) -> URL:
+    """Lend the address of the test's own database, migrated, with nothing of other tests in it.
+
+    By marker `database`, a clone of the template; by marker `sandbox`, which is the default, a transaction that is
+    rolled back. Give it to the application under test. In a test that asks for `faulty_network` or
+    `assert_round_trips` it leads through the network.
+    """
+    if "faulty_network" in request.fixturenames:
+        network: Network = request.getfixturevalue("faulty_network")
+        return network.url
+    return direct_url
+
+
+@pytest.fixture
+def faulty_network(pg_kit: Kit, direct_url: URL) -> Generator[Network]:
+    """Lend a network between `database_url` and the server, to cut, slow and silence."""
+    with pg_kit.network(direct_url) as network:
+        yield network
+
+
+@pytest.fixture
+def assert_round_trips(faulty_network: Network) -> Callable[[int], AbstractContextManager[None]]:
+    """Lend a count, on the wire, of how often the test speaks and waits: `with assert_round_trips(1): ...`.
+
+    BEGIN, COMMIT and the preparing of a statement count too: a first connection takes a dozen round trips, and a
+    statement one more the first time. Do the work once before to count what it costs from then on.
+    """
+
+    @contextmanager
+    def assert_round_trips(exactly: int) -> Generator[None]:
+        before = faulty_network.round_trips
+        with StatementLog() as log:
+            yield
+        seen = faulty_network.round_trips - before
+        if seen != exactly:
+            raise AssertionError(f"{seen} round trips, not {exactly}. The statements among them:\n{log}")
+
+    return assert_round_trips
+
+
+@pytest.fixture
+def kill_backends(request: pytest.FixtureRequest, pg_kit: Kit, direct_url: URL) -> Callable[[], None]:
+    """Lend a function that ends every connection to the test's database from the server's side, as a failover does."""
+    if isolation_of(request.node) != "database":
+        pytest.fail(
+            "kill_backends would end the sandbox itself: mark the test with pytest.mark.database.", pytrace=False
+        )
+    return lambda: pg_kit.execute(direct_url, _KILL)
 
 
 @async_fixture

@@ -16,7 +16,8 @@ from dal.database import Database
 from dal.errors import SandboxBroken
 from dal.testing.background import Background
 from dal.testing.clones import Clones
-from dal.testing.databases import Databases, connect
+from dal.testing.databases import Databases, connect, execute
+from dal.testing.network import Network
 from dal.testing.sandbox import Sandbox
 from dal.testing.schema import Schema
 
@@ -61,6 +62,19 @@ class Kit:
             except SandboxBroken:
                 self._sandbox = None
                 raise
+
+    @contextmanager
+    def network(self, url: URL) -> Generator[Network]:
+        """Put a network between *url* and those who connect by its own `url`, as long as the block runs."""
+        network = Network(self._background, url)
+        try:
+            yield network
+        finally:
+            network.close()
+
+    def execute(self, url: URL, statement: str) -> None:
+        """Run *statement* at *url* from outside, on a connection of its own; blocks this thread."""
+        self._background.run(execute(url, statement))
 
     def database_at(self, url: URL, pool: PoolConfig) -> Database:
         """Give a `Database` for *url*, not open; for a sandbox the same one every time.

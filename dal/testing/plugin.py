@@ -11,9 +11,13 @@ from dal.pool import Lease
 from dal.telemetry import StatementLog
 from dal.testing.asynchronous import place
 from dal.testing.fixtures import (
+    assert_round_trips,
     connection,
     database_url,
     db,
+    direct_url,
+    faulty_network,
+    kill_backends,
     make,
     pg_kit,
     pg_schema,
@@ -27,9 +31,13 @@ from dal.testing.leaks import leases_out, unwatch_pools, watch_pools
 from dal.testing.options import LOG, add_markers, add_options
 
 __all__ = [
+    "assert_round_trips",
     "connection",
     "database_url",
     "db",
+    "direct_url",
+    "faulty_network",
+    "kill_backends",
     "make",
     "pg_kit",
     "pg_schema",

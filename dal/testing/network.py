@@ -1,0 +1,196 @@
+"""A network between dal and the server that can be cut, slowed and silenced, and that counts round trips.
+
+A proxy on a loopback port, in a loop of its own. Its methods may be called while the test's loop runs: what they say
+holds when they return. Refuses: anything but passing bytes on, or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import URL
+
+from dal.testing.background import Background
+
+_CHUNK_BYTES: Final = 1 << 16
+_READY: Final = b"Z\0\0\0\x05"  # how the last message of an answer begins
+
+
+class Network:
+    """Passes everything on, until it is told otherwise; `url` is the way through it to *target*."""
+
+    def __init__(self, background: Background, target: URL) -> None:
+        self.round_trips = 0
+        self.held = 0  # connections that wait to be served
+        self.delay_s = 0.0
+        self.passing = _set_event()
+        self.cuts: _Cut | None = None
+        self._background = background
+        self._target = target
+        self._connections: set[_Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = _set_event()
+        self._refusing = False
+        self._server = background.run(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.url = target.set(host="127.0.0.1", port=self._server.sockets[0].getsockname()[1], query={})
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are served."""
+        self._do(self._reset)
+
+    def cut_at(self, words: str, *, answered: bool) -> None:
+        """Reset the connection that next says a statement beginning with *words*, such as COMMIT.
+
+        Before the server hears it; with *answered*, when the server has done it and said so, but dal has not heard.
+        Only the text of a statement is looked at: one that was prepared before goes by its number, and is not seen.
+        """
+        self._do(lambda: setattr(self, "cuts", _Cut(words, answered=answered)))
+
+    def delay(self, seconds: float) -> None:
+        """Keep everything that the server says for *seconds* before it is passed on."""
+        self._do(lambda: setattr(self, "delay_s", seconds))
+
+    def black_hole(self) -> None:
+        """Pass nothing on, in neither direction, and close nothing: as a firewall does that has forgotten."""
+        self._do(self.passing.clear)
+
+    def hold(self) -> None:
+        """Accept new connections, and say nothing to them."""
+        self._do(self._serving.clear)
+
+    def refuse(self) -> None:
+        """Reset every new connection."""
+        self._do(lambda: setattr(self, "_refusing", True))
+
+    def heal(self) -> None:
+        """Pass everything on again, also what was kept back meanwhile."""
+        self._do(self._heal)
+
+    def close(self) -> None:
+        """Cut everything, and listen no more."""
+        self._background.run(self._close())
+
+    def _do(self, change: Callable[[], object]) -> None:
+        async def do() -> None:
+            change()
+
+        self._background.run(do())
+
+    def _reset(self) -> None:
+        for connection in self._connections:
+            connection.reset()
+
+    def _heal(self) -> None:
+        self.delay_s, self.cuts, self._refusing = 0.0, None, False
+        self.passing.set()
+        self._serving.set()
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 # asyncio calls this in a task
+        self._tasks.add(task)
+        try:
+            if not self._refusing:
+                self.held += 1
+                await self._serving.wait()
+                self.held -= 1
+                await self._connect(reader, writer)
+        except OSError:
+            pass  # one side is gone, and so is the other
+        finally:
+            writer.transport.abort()
+            self._tasks.discard(task)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await _dial(self._target)
+        connection = _Connection(self, writer, server_writer)
+        self._connections.add(connection)
+        try:
+            await connection.run(reader, server_reader)
+        finally:
+            self._connections.discard(connection)
+            server_writer.transport.abort()
+
+
+class _Cut:
+    """Where to cut: at a statement, or at the server's answer to it."""
+
+    def __init__(self, words: str, *, answered: bool) -> None:
+        self.answered = answered
+        # A simple query, or a Parse with the name of a statement before its text.
+        self._said = re.compile(rb"(?:Q.{4}|P.{4}[^\0]*\0)\s*" + re.escape(words.encode()), re.IGNORECASE | re.DOTALL)
+
+    def is_said_in(self, data: bytes) -> bool:
+        return self._said.search(data) is not None
+
+
+class _Connection:
+    """One connection of the client's, and the one to the server that stands for it."""
+
+    def __init__(self, network: Network, to_client: asyncio.StreamWriter, to_server: asyncio.StreamWriter) -> None:
+        self._network = network
+        self._to_client = to_client
+        self._to_server = to_server
+        self._answered = True
+        self._cut_at_answer = False
+
+    async def run(self, client: asyncio.StreamReader, server: asyncio.StreamReader) -> None:
+        either = [asyncio.create_task(self._forward(client)), asyncio.create_task(self._back(server))]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in either:
+                task.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+
+    def reset(self) -> None:
+        self._to_client.transport.abort()
+
+    async def _forward(self, client: asyncio.StreamReader) -> None:
+        while said := await client.read(_CHUNK_BYTES):
+            self._network.round_trips += self._answered
+            self._answered = False
+            await self._network.passing.wait()
+            cut = self._network.cuts
+            if cut is not None and cut.is_said_in(said):
+                self._network.cuts = None
+                if not cut.answered:
+                    return
+                self._cut_at_answer = True
+            self._to_server.write(said)
+            await self._to_server.drain()
+
+    async def _back(self, server: asyncio.StreamReader) -> None:
+        while said := await server.read(_CHUNK_BYTES):
+            self._answered = True
+            if self._network.delay_s:
+                await asyncio.sleep(self._network.delay_s)
+            await self._network.passing.wait()
+            if self._cut_at_answer and _READY in said:
+                return
+            if not self._cut_at_answer:
+                self._to_client.write(said)
+                await self._to_client.drain()
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+async def _dial(target: URL) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    where = {**target.translate_connect_args(), **target.query}
+    host, port = str(where.get("host", "localhost")), int(where.get("port", 5432))
+    if host.startswith("/"):
+        return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+    return await asyncio.open_connection(host, port)
