@@ -54,6 +54,14 @@ async def db(database_url: URL) -> AsyncGenerator[Database]:
 
 
 @pytest.fixture
+async def kit_db(database_url: URL, pg_kit: Kit) -> AsyncGenerator[Database]:
+    """Lend the kit's own `db`, which connects when it is first used."""
+    database = pg_kit.database_at(database_url, PoolConfig(size=3))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
 async def shop_db(db: Database) -> Database:
     """Lend the open `Database` with a few rows in the shop."""
     await fill(db)

@@ -20,34 +20,29 @@ class Clones:
         self._databases = databases
         self._template = template
         self._next: Future[URL] | None = None
-        self._dropped: list[Future[None]] = []
+        self._drops: list[Future[None]] = []
 
     @contextmanager
     def one(self) -> Generator[URL]:
-        """Lend a database; at the end whoever is connected to it is thrown out, and it is dropped, in the background.
-
-        What could not be dropped is told by the next call.
-        """
+        """Lend a database; at the end it is dropped in the background, whoever is connected to it."""
         url = self._take()
         try:
             yield url
         finally:
-            self._dropped.append(self._background.start(self._databases.drop(url)))
+            self._drops.append(self._background.start(self._databases.drop(url)))
 
     def close(self) -> None:
-        """Wait for what is under way, and say what went wrong; what is left is dropped by `Databases.close`."""
-        for dropped in self._dropped:
-            dropped.result()
-        if self._next is not None:
-            self._next.result()
+        """Wait for what is under way; what could not be dropped is left to `Databases.close`."""
+        for future in (*self._drops, self._next):
+            if future is not None:
+                future.exception()
 
     def _take(self) -> URL:
-        done = [dropped for dropped in self._dropped if dropped.done()]
-        self._dropped = [dropped for dropped in self._dropped if not dropped.done()]
-        for dropped in done:
-            dropped.result()
-        ready = self._next or self._background.start(self._databases.make(self._template))
-        self._next = None
-        url = ready.result()
+        ahead, self._next = self._next, None
+        if ahead is not None and ahead.exception() is None:
+            url = ahead.result()
+        else:
+            # What went wrong ahead of time, while the server was restarted, may go well now.
+            url = self._background.run(self._databases.make(self._template))
         self._next = self._background.start(self._databases.make(self._template))
         return url

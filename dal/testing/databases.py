@@ -95,7 +95,7 @@ class Databases:
                 yield await self._connection()
 
     async def _connection(self) -> asyncpg.Connection:
-        if self._admin is None or self._admin.is_closed():
+        if self._admin is None or not await _answers(self._admin):
             self._admin = await connect(self._server)
             refuse_old_server(self._admin.get_server_version(), DatabaseConfig(url=self._server).where)
             await self._admin.execute("SELECT pg_advisory_lock($1, $2)", _RUN_LOCKS, self._run)
@@ -157,6 +157,14 @@ async def connect(url: URL, **options: Any) -> asyncpg.Connection:
         return await asyncpg.connect(**where, **options)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise from_connect(error, DatabaseConfig(url=url).where) from error
+
+
+async def _answers(connection: asyncpg.Connection) -> bool:
+    try:
+        await connection.execute("SELECT 1")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return False  # the server was restarted
+    return True
 
 
 async def execute(url: URL, statement: str) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Literal, Self
 
 from sqlalchemy import URL
 
@@ -126,6 +126,13 @@ class EmbeddedServer:
             # Whatever it says: a server that is down already is as it should be.
             self._try("pg_ctl", "stop", "-D", str(self._data), "-m", "fast")
         users.close()
+
+    def restart(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
+        """Stop the server, as `pg_ctl` does it in *mode*, and start it again on the same port, for all who use it.
+
+        `fast` rolls back and disconnects everybody; `immediate` is a crash, and is recovered from at the start.
+        """
+        self._run("pg_ctl", "restart", "-D", str(self._data), "-m", mode, "-w", "-l", str(self._data / "log"))
 
     def _start(self) -> None:
         if not (self._data / _MADE).exists():

@@ -16,12 +16,13 @@ from dal.database import Database
 from dal.errors import DALError
 from dal.telemetry import StatementLog
 from dal.testing.asynchronous import async_fixture
+from dal.testing.embedded import EmbeddedServer
 from dal.testing.kit import Kit
 from dal.testing.making import Factory
 from dal.testing.network import Network
 from dal.testing.options import LOG, isolation_of, server_of, statement_timeout_s
 from dal.testing.schema import Schema
-from dal.testing.server import server_url
+from dal.testing.server import server_url, unshared_server
 from dal.unit_of_work import UnitOfWork
 
 _POOL: Final = PoolConfig(size=5)
@@ -69,8 +70,10 @@ def pg_kit(pg_server: URL, pg_schema: Schema, pytestconfig: pytest.Config) -> Ge
 @pytest.fixture
 def direct_url(request: pytest.FixtureRequest, pg_kit: Kit) -> Generator[URL]:
     """Lend the address of the test's own database past the network that the test may have put before it."""
+    isolation = isolation_of(request.node)
+    kit = request.getfixturevalue("own_kit") if "restart_server" in request.fixturenames else pg_kit
     try:
-        lent = pg_kit.database() if isolation_of(request.node) == "database" else pg_kit.sandbox()
+        lent = kit.database() if isolation == "database" else kit.sandbox()
         url = lent.__enter__()
     except DALError as error:
         pytest.exit(f"dal: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -101,7 +104,7 @@ def faulty_network(pg_kit: Kit, direct_url: URL) -> Generator[Network]:
 
 @pytest.fixture
 def assert_round_trips(faulty_network: Network) -> Callable[[int], AbstractContextManager[None]]:
-    """Lend a count, on the wire, of how often the test speaks and waits: `with assert_round_trips(1): ...`.
+    """Lend a context manager that counts on the wire how often the block speaks to the server and waits for it.
 
     BEGIN, COMMIT and the preparing of a statement count too: a first connection takes a dozen round trips, and a
     statement one more the first time. Do the work once before to count what it costs from then on.
@@ -122,11 +125,38 @@ def assert_round_trips(faulty_network: Network) -> Callable[[int], AbstractConte
 @pytest.fixture
 def kill_backends(request: pytest.FixtureRequest, pg_kit: Kit, direct_url: URL) -> Callable[[], None]:
     """Lend a function that ends every connection to the test's database from the server's side, as a failover does."""
-    if isolation_of(request.node) != "database":
-        pytest.fail(
-            "kill_backends would end the sandbox itself: mark the test with pytest.mark.database.", pytrace=False
-        )
+    _demand_database(request, "kill_backends")
     return lambda: pg_kit.execute(direct_url, _KILL)
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Generator[EmbeddedServer]:
+    """Lend an embedded server that no other process uses."""
+    with unshared_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_kit(own_server: EmbeddedServer, pg_schema: Schema, pytestconfig: pytest.Config) -> Generator[Kit]:
+    """Lend what makes the databases of that server."""
+    kit = Kit(own_server.url, pg_schema, statement_timeout_s=statement_timeout_s(pytestconfig))
+    yield kit
+    kit.close()
+
+
+@pytest.fixture
+def restart_server(request: pytest.FixtureRequest, own_server: EmbeddedServer) -> Callable[..., None]:
+    """Lend a function that restarts the server under the test, which is an embedded one of its own: others go on.
+
+    `restart_server("immediate")` lets it crash. A server costs about a second, once for all tests that ask.
+    """
+    _demand_database(request, "restart_server")
+    return own_server.restart
+
+
+def _demand_database(request: pytest.FixtureRequest, fixture: str) -> None:
+    if isolation_of(request.node) != "database":
+        pytest.fail(f"{fixture} would end the sandbox itself: mark the test with pytest.mark.database.", pytrace=False)
 
 
 @async_fixture

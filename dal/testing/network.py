@@ -189,8 +189,8 @@ def _set_event() -> asyncio.Event:
 
 
 async def _dial(target: URL) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    where = {**target.translate_connect_args(), **target.query}
-    host, port = str(where.get("host", "localhost")), int(where.get("port", 5432))
+    host = target.host or str(target.query.get("host", "localhost"))
+    port = str(target.port or target.query.get("port", 5432))
     if host.startswith("/"):
         return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
     return await asyncio.open_connection(host, port)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,9 +14,12 @@ from sqlalchemy import URL
 from dal.config import ENVIRONMENT_URL, parse_url
 from dal.testing.container import container_url
 from dal.testing.embedded import EmbeddedServer
+from dal.testing.wheel import cache_dir, memory_dir
 
 EMBEDDED: Final = "embedded"
 CONTAINER: Final = "container"
+# The server's processes may die, not the machine: fsync may stay off.
+_KEEPS_COMMITS: Final = {"synchronous_commit": "on"}
 
 
 @contextmanager
@@ -34,3 +39,22 @@ def server_url(purpose: str, where: str | URL | None = None, *, in_memory: bool 
             yield url
     else:
         yield parse_url(where)
+
+
+@contextmanager
+def unshared_server() -> Generator[EmbeddedServer]:
+    """Give an embedded server that no other process uses, while the block runs: the first of a row that is free.
+
+    It may be restarted, also by a crash: what was committed is there afterwards.
+    """
+    folder = memory_dir() or cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count():
+        with (folder / f"own-{number}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            with EmbeddedServer(f"own-{number}", settings=_KEEPS_COMMITS, in_memory=True) as server:
+                yield server
+            return

@@ -36,13 +36,11 @@ class Client:
         options: Mapping[str, str],
     ) -> None:
         self.secret = secrets.randbits(31)
-        self.round_trips = 0
         self.last = "nothing yet"
         self._server, self._reader, self._writer = transaction, reader, writer
         self._settings = {name: value for name, value in options.items() if name not in _NOT_SETTINGS}
         self._prefix = b"c%x_" % self.secret
         self._active_at = time.monotonic()
-        self._spoken_to = True
         self._answered = asyncio.Event()
         self._answered.set()
         self._in_transaction = False
@@ -58,8 +56,6 @@ class Client:
         self._say(wire.greeting(self._server.told, self._server.pid, self.secret))
         frames = wire.Frames()
         while data := await self._reader.read(65536):
-            self.round_trips += self._spoken_to
-            self._spoken_to = False
             self._active_at = time.monotonic()
             for message in frames.feed(data):
                 if message[:1] == wire.TERMINATE:
@@ -168,7 +164,6 @@ class Client:
             self._give_turn()
 
     def _say(self, message: bytes) -> None:
-        self._spoken_to = True
         if not self._writer.is_closing():
             self._writer.write(message)
 

@@ -42,15 +42,9 @@ class Sandbox:
         self._connect = connect
         self._cancel = cancel
         self._clients: dict[int, Client] = {}
-        self._round_trips = 0
         self._serving: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._transaction: Transaction | None = None
-
-    @property
-    def round_trips(self) -> int:
-        """How often a client has spoken and waited for the server, counted on the wire."""
-        return self._round_trips + sum(client.round_trips for client in self._clients.values())
 
     async def begin(self) -> None:
         """Take connections, in a transaction that is new."""
@@ -111,7 +105,6 @@ class Sandbox:
         finally:
             await client.leave()
             del self._clients[client.secret]
-            self._round_trips += client.round_trips
 
     async def _cancel_statement(self, secret: int) -> None:
         client = self._clients.get(secret)

@@ -1,0 +1,101 @@
+"""The faults that the kit lends to tests do what they say, and leave the next test a whole server."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from dal.demo.repositories import Regions
+from dal.errors import ConnectionLost
+from tests.shop_rows import region
+
+
+async def _add(db, key):
+    await Regions(db).add(region(key))
+
+
+@pytest.fixture(params=["database", "sandbox"])
+def both(request):
+    """Run a test in both isolations."""
+    request.node.add_marker(request.param)
+
+
+@pytest.mark.usefixtures("both")
+async def test_a_commit_that_is_cut_before_the_server_hears_it_leaves_no_row(faulty_network, kit_db):
+    await _add(kit_db, 1)
+    faulty_network.cut_at("COMMIT", answered=False)
+    with pytest.raises(ConnectionLost):
+        await _add(kit_db, 2)
+    assert await Regions(kit_db).count() == 1
+
+
+@pytest.mark.usefixtures("both")
+async def test_a_commit_whose_answer_is_cut_leaves_its_row(faulty_network, kit_db):
+    await _add(kit_db, 1)
+    faulty_network.cut_at("commit", answered=True)
+    with pytest.raises(ConnectionLost):
+        await _add(kit_db, 2)
+    assert await Regions(kit_db).count() == 2
+
+
+@pytest.mark.usefixtures("both")
+async def test_round_trips_are_counted_on_the_wire(kit_db, assert_round_trips):
+    for key in (1, 2):
+        await _add(kit_db, key)
+        await Regions(kit_db).count()
+    with assert_round_trips(3):
+        await _add(kit_db, 3)
+    with assert_round_trips(1):
+        await Regions(kit_db).count()
+
+
+async def test_wrong_round_trips_list_the_statements(kit_db, assert_round_trips):
+    await Regions(kit_db).count()
+    with (
+        pytest.raises(AssertionError, match=r"(?s)^1 round trips, not 2\. .*test_faults_of_the_kit.py:\d+ in .*SELECT"),
+        assert_round_trips(2),
+    ):
+        await Regions(kit_db).count()
+
+
+async def test_a_delay_is_waited_for(faulty_network, kit_db):
+    await Regions(kit_db).count()
+    faulty_network.delay(0.1)
+    started = asyncio.get_running_loop().time()
+    await Regions(kit_db).count()
+    assert asyncio.get_running_loop().time() - started >= 0.1
+
+
+async def test_a_black_hole_answers_nothing_until_it_is_healed(faulty_network, kit_db):
+    await Regions(kit_db).count()
+    faulty_network.black_hole()
+    counting = asyncio.create_task(Regions(kit_db).count())
+    done, _ = await asyncio.wait([counting], timeout=0.1)
+    assert not done
+    faulty_network.heal()
+    assert await counting == 0
+
+
+async def test_killed_backends_are_lost_to_those_who_hold_them(kit_db, kill_backends):
+    async with kit_db.reading() as session:
+        await session.execute(text("SELECT 1"))
+        kill_backends()
+        with pytest.raises(ConnectionLost):
+            await session.execute(text("SELECT 1"))
+    assert await Regions(kit_db).count() == 0
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_restarted_server_has_what_was_committed(kit_db, restart_server, mode):
+    await _add(kit_db, 1)
+    async with kit_db.reading() as session:
+        await session.execute(text("SELECT 1"))
+        await asyncio.to_thread(restart_server, mode)
+        with pytest.raises(ConnectionLost):
+            await session.execute(text("SELECT 1"))
+    assert await Regions(kit_db).count() == 1
+
+
+async def test_another_database_is_made_after_a_restart(kit_db, restart_server):
+    assert restart_server
+    assert await Regions(kit_db).count() == 0
