@@ -1,11 +1,12 @@
-"""PostgreSQL in Docker, by testcontainers. Needs the extra `testing`."""
+"""PostgreSQL in Docker, by testcontainers: for one session, or kept for the next ones. Needs the extra `testing`."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL
 
@@ -15,6 +16,11 @@ from dal.testing.embedded import UNSAFE_SETTINGS
 IMAGE_VARIABLE: Final = "DAL_POSTGRES_IMAGE"
 DEFAULT_IMAGE: Final = "postgres:latest"
 _INSTEAD: Final = "use an embedded server or a URL instead: --postgres=embedded, --postgres=postgresql://..."
+_PATIENCE_S: Final = 60.0
+_PORT: Final = 5432
+# Of a kept container, which listens on loopback only.
+_USER: Final = "postgres"
+_PASSWORD: Final = "dal"  # noqa: S105 # guards a server without data of worth
 
 
 @contextmanager
@@ -24,31 +30,77 @@ def container_url(image: str | None = None) -> Generator[URL]:
     Raises `ConfigError` when no Docker engine answers, or it does not have the image and cannot get it.
     """
     with extra_needed("testing"):
-        from docker.errors import DockerException, ImageNotFound
         from testcontainers.community.postgres import PostgresContainer
-    image = image or os.environ.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
+    image = image or _image()
+    with _naming_failures(image):
+        container = PostgresContainer(image, username=_USER).with_command(_command()).start()
     try:
-        container = PostgresContainer(image, username="postgres").with_command(["postgres", *_options()]).start()
-    except ImageNotFound as error:
-        raise ConfigError(f"Docker has no image {image!r}; set {IMAGE_VARIABLE}, or {_INSTEAD}") from error
-    except (DockerException, TimeoutError) as error:
-        raise ConfigError(f"no PostgreSQL in Docker: {_first_line(error)}. Start the engine, or {_INSTEAD}") from error
-    try:
-        yield URL.create(
-            "postgresql+asyncpg",
-            username=container.username,
-            password=container.password,
-            host=container.get_container_host_ip(),
-            port=int(container.get_exposed_port(container.port)),
-            database=container.dbname,
-        )
+        yield _url(container.get_container_host_ip(), container.get_exposed_port(_PORT), container.password)
     finally:
         container.stop()
 
 
-def _options() -> list[str]:
-    return [word for name, value in UNSAFE_SETTINGS.items() for word in ("-c", f"{name}={value}")]
+def kept_container_url(name: str) -> URL:
+    """Give the server in the container *name*, started now if it does not run; nobody stops it.
+
+    It runs the image of `DAL_POSTGRES_IMAGE`, or the newest PostgreSQL, as long as Docker does. Raises as
+    `container_url` does, and when the server in it does not answer within a minute.
+    """
+    with extra_needed("testing"):
+        from docker.errors import NotFound
+        from testcontainers.core.docker_client import DockerClient
+    with _naming_failures(_image()):
+        docker = DockerClient()
+        try:
+            container = docker.client.containers.get(name)
+            container.start()
+        except NotFound:
+            # Not by testcontainers, whose reaper would stop it with this session.
+            container = docker.client.containers.run(
+                _image(),
+                _command(),
+                detach=True,
+                name=name,
+                environment={"POSTGRES_USER": _USER, "POSTGRES_PASSWORD": _PASSWORD},
+                ports={f"{_PORT}/tcp": ("127.0.0.1", 0)},
+            )
+    _wait_until_ready(container, name)
+    container.reload()
+    ports: Any = container.ports
+    return _url("127.0.0.1", ports[f"{_PORT}/tcp"][0]["HostPort"], _PASSWORD)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+def _wait_until_ready(container: Any, name: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    # By address: while the image sets itself up, its server listens on the socket alone.
+    while container.exec_run(["pg_isready", "-h", "127.0.0.1"]).exit_code != 0:
+        if time.monotonic() > deadline:
+            raise ConfigError(f"PostgreSQL in the container {name!r} does not answer after {_PATIENCE_S:.0f} s.")
+        time.sleep(0.1)
+
+
+def _image() -> str:
+    return os.environ.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
+
+
+def _command() -> list[str]:
+    return ["postgres", *(word for name, value in UNSAFE_SETTINGS.items() for word in ("-c", f"{name}={value}"))]
+
+
+def _url(host: str, port: int | str, password: str) -> URL:
+    return URL.create(
+        "postgresql+asyncpg", username=_USER, password=password, host=host, port=int(port), database=_USER
+    )
+
+
+@contextmanager
+def _naming_failures(image: str) -> Generator[None]:
+    from docker.errors import DockerException, ImageNotFound
+
+    try:
+        yield
+    except ImageNotFound as error:
+        raise ConfigError(f"Docker has no image {image!r}; set {IMAGE_VARIABLE}, or {_INSTEAD}") from error
+    except (DockerException, TimeoutError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ConfigError(f"no PostgreSQL in Docker: {reason}. Start the engine, or {_INSTEAD}") from error

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import URL
 
+from dal.errors import DALError
 from dal.pool import Lease
 from dal.telemetry import StatementLog
 from dal.testing.asynchronous import place
@@ -31,7 +33,8 @@ from dal.testing.fixtures import (
     unit_of_work_class,
 )
 from dal.testing.leaks import leases_out, unwatch_pools, watch_pools
-from dal.testing.options import LOG, add_markers, add_options
+from dal.testing.options import LOG, add_markers, add_options, server_of, share_server
+from dal.testing.server import server_url
 
 __all__ = [
     "assert_round_trips",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 _KEPT: Final = pytest.StashKey[list[Lease]]()
+_CONTAINER: Final = pytest.StashKey[URL]()
 _FAILED: Final = pytest.StashKey[bool]()
 
 
@@ -73,6 +77,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Learn of no more pools."""
     unwatch_pools()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start a container for all workers before the first of them."""
+
+    def start() -> URL:
+        if _CONTAINER not in node.config.stash:
+            container = server_url("tests", server_of(node.config))
+            node.config.stash[_CONTAINER] = container.__enter__()
+            node.config.add_cleanup(lambda: container.__exit__(None, None, None))
+        url: URL = node.config.stash[_CONTAINER]
+        return url
+
+    try:
+        share_server(node, start)
+    except DALError as error:
+        raise pytest.UsageError(f"dal: {error}") from None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

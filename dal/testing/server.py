@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import URL
 
 from dal.config import ENVIRONMENT_URL, parse_url
-from dal.testing.container import container_url
+from dal.testing.container import container_url, kept_container_url
 from dal.testing.embedded import EmbeddedServer
 from dal.testing.wheel import cache_dir, memory_dir
 
@@ -24,11 +24,11 @@ _KEEPS_COMMITS: Final = {"synchronous_commit": "on"}
 
 @contextmanager
 def server_url(purpose: str, where: str | URL | None = None, *, in_memory: bool = False) -> Generator[URL]:
-    """Give a server while the block runs: *where* is `embedded`, `container` or a URL.
+    """Give a server while the block runs: *where* is `embedded`, `container`, `container:NAME` or a URL.
 
     None is `DAL_DATABASE_URL` if that is set, else `embedded`. Embedded servers of one *purpose* are shared, also
-    between processes, and their data may be *in_memory*; a container is this block's own. Raises `ConfigError` where
-    there is no such server.
+    between processes, and their data may be *in_memory*; a container is this block's own, one with a name is kept.
+    Raises `ConfigError` where there is no such server.
     """
     where = where or os.environ.get(ENVIRONMENT_URL) or EMBEDDED
     if where == EMBEDDED:
@@ -37,6 +37,8 @@ def server_url(purpose: str, where: str | URL | None = None, *, in_memory: bool 
     elif where == CONTAINER:
         with container_url() as url:
             yield url
+    elif isinstance(where, str) and where.startswith(f"{CONTAINER}:"):
+        yield kept_container_url(where.removeprefix(f"{CONTAINER}:"))
     else:
         yield parse_url(where)
 

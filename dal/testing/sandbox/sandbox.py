@@ -38,7 +38,12 @@ class Sandbox:
         cancel: Callable[[int], Awaitable[Any]],
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="dal-sandbox-"))
-        self.url = url.set(host=None, port=None, password=None, query={"host": str(self._folder), "port": str(_PORT)})
+        self.url = URL.create(
+            url.drivername,
+            username=url.username,
+            database=url.database,
+            query={"host": str(self._folder), "port": str(_PORT)},
+        )
         self._connect = connect
         self._cancel = cancel
         self._clients: dict[int, Client] = {}
@@ -52,9 +57,7 @@ class Sandbox:
             self._listener = await asyncio.start_unix_server(self._serve, self._folder / f".s.PGSQL.{_PORT}")
         if self._transaction is None or self._transaction.is_lost:
             self._transaction = Transaction(await self._connect(), self._cancel)
-        failed = await self._transaction.begin()
-        if failed:
-            raise SandboxBroken(f"the sandbox cannot begin: {failed}")
+        self._transaction.begin()
 
     async def end(self) -> None:
         """Throw out who is still connected, and roll back.

@@ -89,10 +89,10 @@ class Transaction(asyncio.Protocol):
         self.ask(wire.query(text), done)
         return done.future
 
-    async def begin(self) -> str | None:
-        """Begin anew; gives the server's error, if there is one."""
+    def begin(self) -> None:
+        """Begin anew, without waiting for it: what is said next comes after it."""
         self.ended_by, self._settings = None, None
-        return await self.execute("BEGIN; SAVEPOINT dal_sandbox")
+        self.execute("BEGIN; SAVEPOINT dal_sandbox")
 
     def end(self) -> None:
         """Roll everything back, without waiting for it."""
