@@ -1,4 +1,4 @@
-"""Which line of the application called: the innermost one outside dal, SQLAlchemy and the standard library.
+"""Which line of the application called: the innermost outside dal, SQLAlchemy, Alembic and the standard library.
 
 Refuses: formatting a stack; walking one costs some 4 us, formatting it ten times as much.
 """
@@ -12,13 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+import alembic
 import greenlet
 import sqlalchemy
 
 _DAL: Final = str(Path(__file__).parent)
 # The demo and the test kit use dal as an application does, so their lines are worth naming.
 _APPLICATIONS: Final = (f"{_DAL}/demo/", f"{_DAL}/testing/")
-_INSIDE: Final = (f"{_DAL}/", str(Path(sqlalchemy.__file__).parent), str(Path(asyncio.__file__).parent))
+_INSIDE: Final = (f"{_DAL}/", *(str(Path(package.__file__).parent) for package in (sqlalchemy, alembic, asyncio)))
 _STANDARD_LIBRARY: Final = str(Path(asyncio.__file__).parent.parent)
 
 

@@ -298,7 +298,8 @@ def _kind_of(error: BaseException, *, disconnected: bool) -> type[DatabaseError]
 
 def _message_of(error: BaseException, kind: type[DatabaseError], *, hide_parameters: bool) -> str:
     if issubclass(kind, DataException) and hide_parameters:
-        words = f"{_condition_of(error)}. The value is hidden; hide_parameters=False shows it."
+        condition = _condition_of(error) if getattr(error, "sqlstate", None) else "a value does not fit its column"
+        words = f"{condition}. The value is hidden; hide_parameters=False shows it."
     else:
         words = _words_of(error)
     sqlstate = getattr(error, "sqlstate", None)

@@ -24,7 +24,7 @@ def run_env(target_metadata: MetaData) -> None:
     if given is not None:
         _run(given, target_metadata)
         return
-    if context.config.config_file_name:
+    if context.config.config_file_name and context.config.file_config.has_section("loggers"):
         logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     if context.is_offline_mode():
         context.configure(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 from sqlalchemy import URL
@@ -25,6 +25,7 @@ from dal.testing.schema import Schema
 from dal.testing.server import server_url, unshared_server
 from dal.unit_of_work import UnitOfWork
 
+E = TypeVar("E")
 _POOL: Final = PoolConfig(size=5)
 # Waits up to 5,000 ms for the end of each.
 _KILL: Final = """
@@ -202,6 +203,18 @@ def statement_log(request: pytest.FixtureRequest) -> StatementLog:
     """Lend the log of all statements that the test has sent so far, from all tasks and threads."""
     log: StatementLog = request.node.stash[LOG]
     return log
+
+
+@pytest.fixture
+def save(db: Database) -> Callable[[E], Awaitable[E]]:
+    """Lend a function that writes an entity and commits: `order = await save(make(Order))`."""
+
+    async def save(entity: E) -> E:
+        async with db.writing() as session:
+            session.add(entity)
+        return entity
+
+    return save
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from dal.testing.sandbox.transaction import BEGIN, COMMIT, NEXT, ROLLBACK, Trans
 
 # Longer than any pause between two statements of a unit of work that is not stuck.
 PATIENCE_S: Final = 2.0
+# How often those who wait look at who has the turn.
+_LOOK_S: Final = 0.1
 
 _CONTROL: Final = re.compile(
     r"\s*(?:(?P<begin>begin|start\s+transaction)|(?P<commit>commit|end)|(?P<rollback>rollback|abort))\b"
@@ -47,6 +49,7 @@ class Client:
         self._failed = False
         self._rewritten: str | None = None  # the tag that ends the answer to a rewritten statement
         self._series = False  # some messages are out that a Sync will end
+        self._unheard = False  # the Sync was not the client's
         self._copying = False
         self._refusing = False
         self._left = False
@@ -77,6 +80,12 @@ class Client:
         if self._server.holder is self:
             self._server.execute(ROLLBACK)
             self._give_turn()
+
+    def end_series(self) -> None:
+        """Give the turn to those who wait, if this client has prepared a statement and left it at that."""
+        if self._series and not self._in_transaction:
+            self._unheard = True
+            self._go_on(wire.frame(wire.SYNC, b""), ends=True)
 
     def idle_s(self) -> float:
         """How long the server has waited for this client's next statement, in seconds."""
@@ -118,11 +127,13 @@ class Client:
         self._ask(wire.query(f"{text}; {more or ''}"))
 
     def _ask(self, message: bytes) -> None:
-        self._answered.clear()
-        self._server.ask(message, self)
+        self._go_on(message, ends=True)
 
     def _go_on(self, message: bytes, *, ends: bool) -> None:
-        """Send one of a series of messages that one ReadyForQuery answers, after the Sync that *ends* it."""
+        """Send one of a series of messages that one ReadyForQuery answers: after a Sync, or a Query, which *ends* it.
+
+        asyncpg prepares a statement without a Sync, and forgets it when it cannot encode a value.
+        """
         (self._server.send(message) if self._series else self._server.ask(message, self))
         self._series = not ends
         if ends:
@@ -157,7 +168,9 @@ class Client:
         self._failed = failed and self._in_transaction
         if tag and not failed:
             self._say(wire.frame(wire.COMMAND_COMPLETE, tag.encode() + b"\0"))
-        self._say(wire.ready(status if self._in_transaction else wire.IDLE))
+        if not self._unheard:
+            self._say(wire.ready(status if self._in_transaction else wire.IDLE))
+        self._unheard = False
         self._active_at = time.monotonic()
         self._answered.set()
         if not self._in_transaction:
@@ -172,11 +185,14 @@ class Client:
     async def _has_turn(self) -> bool:
         while self._server.holder is not self:
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(_LOOK_S):
                     await self._server.turn.acquire()
             except TimeoutError:
-                if self._server.holder is not None and self._server.holder.idle_s() > PATIENCE_S:
+                holder = self._server.holder
+                if holder is not None and holder.idle_s() > PATIENCE_S:
                     return False
+                if holder is not None and holder.idle_s() > _LOOK_S:
+                    holder.end_series()
             else:
                 self._server.holder = self
                 self._server.use(self._settings)

@@ -50,6 +50,9 @@ class Holder(Protocol):
         """How long the server has waited for the next statement, in seconds."""
         ...
 
+    def end_series(self) -> None:
+        """End what was begun and left."""
+
 
 class Transaction(asyncio.Protocol):
     """A connection that *driver* has logged in, then spoken to by message; answers come in the order of questions.
