@@ -19,7 +19,7 @@ import sqlalchemy
 _DAL: Final = str(Path(__file__).parent)
 # The demo and the test kit use dal as an application does, so their lines are worth naming.
 _APPLICATIONS: Final = (f"{_DAL}/demo/", f"{_DAL}/testing/")
-_INSIDE: Final = (f"{_DAL}/", *(str(Path(package.__file__).parent) for package in (sqlalchemy, alembic, asyncio)))
+_INSIDE: Final = (f"{_DAL}/", *(package.__path__[0] for package in (sqlalchemy, alembic, asyncio)))
 _STANDARD_LIBRARY: Final = str(Path(asyncio.__file__).parent.parent)
 
 

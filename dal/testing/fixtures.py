@@ -207,7 +207,7 @@ def statement_log(request: pytest.FixtureRequest) -> StatementLog:
 
 @pytest.fixture
 def save(db: Database) -> Callable[[E], Awaitable[E]]:
-    """Lend a function that writes an entity and commits: `order = await save(make(Order))`."""
+    """Lend a function that writes one entity in a transaction of its own, and gives it back."""
 
     async def save(entity: E) -> E:
         async with db.writing() as session:
