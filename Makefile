@@ -8,7 +8,7 @@ SCALE ?= 0.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench-copy bench-tiny lock clean
+.PHONY: help demo test check format bench-copy bench-testkit bench-tiny lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,12 @@ format: $(VENV)/.dev ## mend what the linter can mend
 bench-copy: $(VENV)/.bench ## Parquet by copy_in against psql's \copy (writes bench/results/)
 	@exec $(BIN)/python -m bench.copy_in
 
+bench-testkit: $(VENV)/.bench ## what a test costs on the test kit, against pytest-postgresql (writes bench/results/)
+	@exec $(BIN)/python -m bench.testkit
+
 bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that none rots
-	@exec $(BIN)/python -m bench.copy_in --tiny
+	@$(BIN)/python -m bench.copy_in --tiny
+	@$(BIN)/python -m bench.testkit --tiny
 
 lock: ## compile requirements/*.txt from pyproject.toml
 	@PYTHON=$(PYTHON) requirements/lock

@@ -78,6 +78,12 @@ class Database:
         assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # _create_engine gives no other
         return pool.leases()
 
+    def terminate_leased(self) -> None:
+        """End the connections that are out, without a word to the server; whoever holds one finds it invalid."""
+        pool = self.engine.pool
+        assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # _create_engine gives no other
+        pool.terminate_leased()
+
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
         """Lend a session whose every statement stands alone; what it loads comes back detached."""

@@ -117,7 +117,7 @@ class Widget(Base):
     counted: Mapped[int] = mapped_column(default=3)
     key: Mapped[UUID] = mapped_column(default=uuid4)
     made: Mapped[datetime] = mapped_column(server_default=func.now())
-    twice: Mapped[int] = mapped_column(Computed("counted * 2"))
+    twice: Mapped[int] = mapped_column(Computed("counted * 2", persisted=True))
     triggered: Mapped[int | None] = mapped_column(server_default=FetchedValue())
     version: Mapped[int] = mapped_column()
     left: Mapped[int] = mapped_column(SmallInteger)

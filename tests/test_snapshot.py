@@ -34,7 +34,7 @@ class Everything(Base):
     local: Mapped[datetime | None]
     uuid: Mapped[UUID | None]
     octets: Mapped[bytes | None]
-    json: Mapped[dict | None] = mapped_column(JSONB)
+    json: Mapped[dict[str, object] | None] = mapped_column(JSONB)
 
 
 ROWS = [

@@ -42,6 +42,11 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         """List the connections that are out, longest held first."""
         return sorted(self._leases.values(), key=lambda lease: lease.since)
 
+    def terminate_leased(self) -> None:
+        """End the connections that are out: what the garbage collector finds of them later is none of its business."""
+        for record in list(self._leases):
+            record.invalidate()
+
     def _do_get(self) -> ConnectionPoolEntry:
         started = time.monotonic()
         self.waiting += 1

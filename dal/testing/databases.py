@@ -30,7 +30,7 @@ _OLD: Final = timedelta(days=14)
 # The first version with CREATE DATABASE ... STRATEGY.
 _STRATEGIES_SINCE: Final = 15
 _STRATEGIES: Final = ("WAL_LOG", "FILE_COPY")
-_ROUNDS: Final = 2
+_ROUNDS: Final = 4
 
 
 class Databases:
@@ -54,7 +54,7 @@ class Databases:
         Of several runs at once one makes it, and the others wait.
         """
         async with self._administering() as admin:
-            name = f"dal_template_{schema.key(_version_of(admin))}"
+            name = f"dal_template_{schema.key(await _server_of(admin))}"
             lock = int(name[-8:], 16) - (1 << 31)
             await admin.execute("SELECT pg_advisory_lock($1, $2)", _TEMPLATE_LOCKS, lock)
             try:
@@ -177,10 +177,10 @@ async def execute(url: URL, statement: str) -> None:
         await connection.close()
 
 
-def _version_of(connection: asyncpg.Connection) -> str:
-    """Give the server's version, as part of a template's key."""
+async def _server_of(connection: asyncpg.Connection) -> str:
+    """Say what a template depends on beside the schema: the server's version, and the role that owns it."""
     version = connection.get_server_version()
-    return f"{version.major}.{version.minor}"
+    return f"{version.major}.{version.minor} {await connection.fetchval('SELECT current_user')}"
 
 
 async def _strategy_of(admin: asyncpg.Connection, template: str) -> str | None:

@@ -167,6 +167,8 @@ async def db(database_url: URL, pg_kit: Kit) -> AsyncGenerator[Database]:
     try:
         yield database
     finally:
+        # What the test dropped would be ended by the garbage collector, in the middle of another test.
+        database.terminate_leased()
         await database.close()
 
 

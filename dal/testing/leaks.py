@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, event
 
 from dal.pool import Lease, LeasedQueuePool
 
-_pools: Final[WeakSet[LeasedQueuePool]] = WeakSet()
+# Not weak: a pool that is disposed of lives no longer than the connections that a test has dropped.
+_pools: Final[set[LeasedQueuePool]] = set()
 
 
 def watch_pools() -> None:
@@ -25,6 +25,11 @@ def unwatch_pools() -> None:
 def leases_out() -> list[Lease]:
     """List the connections that are out now, of all pools."""
     return [lease for pool in _pools for lease in pool.leases()]
+
+
+def forget_idle_pools() -> None:
+    """Forget the pools that have no connection out."""
+    _pools.intersection_update([pool for pool in _pools if pool.leases()])
 
 
 def _note(connection: Connection, *_: Any) -> None:

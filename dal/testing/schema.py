@@ -37,9 +37,9 @@ class Schema:
     seed: Callable[[Database], Awaitable[object]] | None = None
     files: Sequence[Path] = ()
 
-    def key(self, server_version: str) -> str:
+    def key(self, server: str) -> str:
         """Hash all that decides what the template holds: 16 hexadecimal digits."""
-        digest = hashlib.sha256(f"{_FORMAT} {server_version}".encode())
+        digest = hashlib.sha256(f"{_FORMAT} {server}".encode())
         for text in self._sources():
             digest.update(hashlib.sha256(text).digest())
         return digest.hexdigest()[:16]
@@ -79,4 +79,5 @@ def _ddl(metadata: MetaData) -> str:
 
     engine = create_mock_engine("postgresql+asyncpg://", note)
     metadata.create_all(engine, checkfirst=False)
-    return ";".join(statements)
+    # Sorted: the indexes of a table come in the order of a set.
+    return ";".join(sorted(statements))

@@ -1,11 +1,12 @@
 """PostgreSQL's protocol, version 3, as far as a go-between must know it.
 
 Source: "Message Formats" in PostgreSQL's documentation. A frame is one message whole: its kind, its length, its body.
-Refuses: sockets.
+Refuses: knowing who speaks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Mapping
 from typing import Final
@@ -33,6 +34,25 @@ IN_TRANSACTION: Final = b"T"
 FAILED: Final = b"E"
 
 _HEADER_BYTES: Final = 5
+
+
+class Outbox:
+    """Joins what is written within one turn of the loop into one system call."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._transport = transport
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send *data* with all else that comes before the loop goes on."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(data)
+
+    def _flush(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
 
 
 class Frames:

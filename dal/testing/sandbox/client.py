@@ -23,6 +23,8 @@ _CONTROL: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEAVES_SETTINGS: Final = re.compile(rb"\bset\s+local\b|\bset_config\b|\brole\b", re.IGNORECASE)
+# How the answers to statements that write begin.
+_WRITES: Final = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"COPY")
 # Startup options that are no run-time parameters, or those of the one connection.
 _NOT_SETTINGS: Final = frozenset({"user", "database", "client_encoding", "replication", "options"})
 
@@ -40,6 +42,7 @@ class Client:
         self.secret = secrets.randbits(31)
         self.last = "nothing yet"
         self._server, self._reader, self._writer = transaction, reader, writer
+        self._out = wire.Outbox(writer.transport)
         self._settings = {name: value for name, value in options.items() if name not in _NOT_SETTINGS}
         self._prefix = b"c%x_" % self.secret
         self._active_at = time.monotonic()
@@ -50,6 +53,9 @@ class Client:
         self._rewritten: str | None = None  # the tag that ends the answer to a rewritten statement
         self._series = False  # some messages are out that a Sync will end
         self._unheard = False  # the Sync was not the client's
+        self._writes = False  # a statement on its own has written, so that its end is a commit
+        self._checking = False
+        self._leaves_settings = False  # sticky: a prepared statement is not parsed again
         self._copying = False
         self._refusing = False
         self._left = False
@@ -64,7 +70,6 @@ class Client:
                 if message[:1] == wire.TERMINATE:
                     return
                 await self._take(message)
-            await self._writer.drain()
 
     async def leave(self) -> None:
         """Undo what is open, stop what is running, and give the turn to the next one."""
@@ -77,9 +82,10 @@ class Client:
             self._go_on(wire.frame(wire.SYNC, b""), ends=True)
         if not self._answered.is_set():
             await self._stop()
-        if self._server.holder is self:
-            self._server.execute(ROLLBACK)
-            self._give_turn()
+        async with self._server.cancelling:
+            if self._server.holder is self:
+                self._server.execute(ROLLBACK)
+                self._give_turn()
 
     def end_series(self) -> None:
         """Give the turn to those who wait, if this client has prepared a statement and left it at that."""
@@ -142,8 +148,9 @@ class Client:
     def _note(self, message: bytes) -> None:
         if message[:1] in {wire.QUERY, wire.PARSE}:
             self.last = wire.query_text(message)
-            if _LEAVES_SETTINGS.search(message):
-                self._server.forget_settings()
+            self._leaves_settings |= _LEAVES_SETTINGS.search(message) is not None
+        if self._leaves_settings:
+            self._server.forget_settings()
 
     # What the server says.
 
@@ -151,8 +158,13 @@ class Client:
         """Pass on a part of the server's answer."""
         kind = message[:1]
         self._copying |= kind == wire.COPY_IN
-        if not (self._rewritten and kind == wire.COMMAND_COMPLETE):
-            self._say(message)
+        if kind == wire.COPY_IN and self._left:
+            self._fail_copy()  # the server waits for rows, and does not listen to a cancellation
+        if kind == wire.COMMAND_COMPLETE:
+            self._writes |= message[5:].startswith(_WRITES)
+            if self._rewritten or self._checking:
+                return
+        self._say(message)
 
     def ready(self, status: bytes) -> None:
         """End the answer, and this client's turn if its transaction or its single statement is over."""
@@ -160,10 +172,16 @@ class Client:
             self._server.ended_by = self.last
         tag, self._rewritten, self._copying = self._rewritten, None, False
         failed = status == wire.FAILED
+        writes, self._writes = self._writes, False
+        checked, self._checking = self._checking, False
+        if writes and status == wire.IN_TRANSACTION and not (self._in_transaction or tag or checked):
+            self._checking = True
+            self._server.ask(wire.query(COMMIT), self)
+            return
         if failed and (tag or not self._in_transaction):
             self._in_transaction = False
             self._server.execute(ROLLBACK)
-        elif not self._in_transaction and not tag:
+        elif not (self._in_transaction or tag or checked):
             self._server.execute(NEXT)
         self._failed = failed and self._in_transaction
         if tag and not failed:
@@ -177,8 +195,7 @@ class Client:
             self._give_turn()
 
     def _say(self, message: bytes) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(message)
+        self._out.write(message)
 
     # Whose turn it is.
 
@@ -221,7 +238,10 @@ class Client:
 
     async def _stop(self) -> None:
         if self._copying:
-            self._server.send(wire.frame(b"f", b"the client is gone\0"))
+            self._fail_copy()
         else:
-            await self._server.cancel()
+            await self._server.cancel(self)
         await self._answered.wait()
+
+    def _fail_copy(self) -> None:
+        self._server.send(wire.frame(b"f", b"the client is gone\0"))

@@ -22,6 +22,8 @@ from dal.testing.sandbox.client import Client
 from dal.testing.sandbox.transaction import Transaction
 
 _PORT: Final = 5432
+# Longer than the server needs to stop any statement.
+_PATIENCE_S: Final = 10.0
 
 
 class Sandbox:
@@ -64,10 +66,12 @@ class Sandbox:
 
         Raises `SandboxBroken` if the transaction was over before: the database is no longer as it was.
         """
-        for client in list(self._clients.values()):
-            await client.leave()
-        if self._serving:
-            await asyncio.wait(self._serving)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._throw_out()
+        except TimeoutError:
+            if self._transaction is not None:
+                self._transaction.close()  # which rolls back too, and the next test begins on another connection
         if self._transaction is None or self._transaction.is_lost:
             return
         self._transaction.end()
@@ -76,6 +80,12 @@ class Sandbox:
                 f"the sandbox's transaction was ended from inside, by {self._transaction.ended_by!r}. "
                 "Mark the test with pytest.mark.database: there a script may commit."
             )
+
+    async def _throw_out(self) -> None:
+        for client in list(self._clients.values()):
+            await client.leave()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def close(self) -> None:
         """Listen no more, and close the connection."""
@@ -111,8 +121,8 @@ class Sandbox:
 
     async def _cancel_statement(self, secret: int) -> None:
         client = self._clients.get(secret)
-        if client is not None and self._transaction is not None and client is self._transaction.holder:
-            await self._transaction.cancel()
+        if client is not None and self._transaction is not None:
+            await self._transaction.cancel(client)
 
 
 async def _startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, bytes]:

@@ -65,26 +65,30 @@ class Transaction(asyncio.Protocol):
         told = driver.get_settings()
         self.told = {name: str(getattr(told, name)) for name in _TOLD if hasattr(told, name)}
         self.turn = asyncio.Lock()
+        self.cancelling = asyncio.Lock()
         self.holder: Holder | None = None
         self.is_lost = False
         self.ended_by: str | None = None
         self._cancel = cancel
         self._settings: Mapping[str, str] | None = None
+        # Most clients of a test-suite have the same settings: they are set before the first of a test comes.
+        self._usual: Mapping[str, str] = {}
         self._driver = driver
         self._frames = wire.Frames()
         self._answers: deque[Answer] = deque()
         # asyncpg has no public way to its transport; held by a contract test.
         self._transport: asyncio.Transport = driver._transport  # noqa: SLF001
         self._transport.set_protocol(self)
+        self._out = wire.Outbox(self._transport)
 
     def send(self, message: bytes) -> None:
         """Send a message that has no answer of its own."""
-        self._transport.write(message)
+        self._out.write(message)
 
     def ask(self, message: bytes, answer: Answer) -> None:
         """Send a message, or the first of several, that end in one ReadyForQuery."""
         self._answers.append(answer)
-        self._transport.write(message)
+        self._out.write(message)
 
     def execute(self, text: str) -> asyncio.Future[str | None]:
         """Run *text* between the clients' questions; gives the server's error, if there is one."""
@@ -94,8 +98,8 @@ class Transaction(asyncio.Protocol):
 
     def begin(self) -> None:
         """Begin anew, without waiting for it: what is said next comes after it."""
-        self.ended_by, self._settings = None, None
-        self.execute("BEGIN; SAVEPOINT dal_sandbox")
+        self.ended_by, self._settings = None, self._usual
+        self.execute("; ".join(["BEGIN", *_set(self._usual), "SAVEPOINT dal_sandbox"]))
 
     def end(self) -> None:
         """Roll everything back, without waiting for it."""
@@ -106,18 +110,19 @@ class Transaction(asyncio.Protocol):
         """Run what follows with *settings*, and with nothing else that others have set."""
         if settings == self._settings:
             return
-        self._settings = settings
-        wanted = [f"SELECT set_config('{_quoted(k)}', '{_quoted(v)}', false)" for k, v in settings.items()]
-        self.execute("; ".join(["RELEASE SAVEPOINT dal_sandbox", "RESET ROLE", "RESET ALL", *wanted]))
+        self._settings = self._usual = settings
+        self.execute("; ".join(["RELEASE SAVEPOINT dal_sandbox", "RESET ROLE", "RESET ALL", *_set(settings)]))
         self.execute("SAVEPOINT dal_sandbox")
 
     def forget_settings(self) -> None:
         """Set everything again for the next unit of work: SET LOCAL would outlive the one that said it."""
         self._settings = None
 
-    async def cancel(self) -> None:
-        """Cancel what is running."""
-        await self._cancel(self.pid)
+    async def cancel(self, holder: Holder) -> None:
+        """Cancel what is running, if it is *holder*'s; a cancellation that comes late would hit somebody else."""
+        async with self.cancelling:
+            if self.holder is holder and not holder.idle_s():
+                await self._cancel(self.pid)
 
     def close(self) -> None:
         """Close the connection."""
@@ -157,6 +162,10 @@ class _Done:
     def ready(self, status: bytes) -> None:
         if not self.future.done():
             self.future.set_result(self._error)
+
+
+def _set(settings: Mapping[str, str]) -> list[str]:
+    return [f"SELECT set_config('{_quoted(name)}', '{_quoted(value)}', false)" for name, value in settings.items()]
 
 
 def _quoted(text: str) -> str:
