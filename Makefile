@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+JOBS ?= 2
 SCALE ?= 0.1
 
 .DEFAULT_GOAL := help
@@ -16,8 +17,8 @@ help: ## list the commands
 demo: $(VENV)/.demo ## load TPC-H into an embedded PostgreSQL and take the tour (SCALE=0.1)
 	@exec $(BIN)/dal demo --scale $(SCALE)
 
-test: $(VENV)/.dev ## run every test on an embedded PostgreSQL (PYTHON=python3.13, POSTGRES=container, PYTEST_ARGS=...)
-	@exec $(BIN)/python -m pytest $(if $(POSTGRES),--postgres=$(POSTGRES)) $(PYTEST_ARGS)
+test: $(VENV)/.dev ## run every test on an embedded PostgreSQL (PYTHON=, POSTGRES=container, JOBS=2, PYTEST_ARGS=)
+	@exec $(BIN)/python -m pytest -n $(JOBS) $(if $(POSTGRES),--postgres=$(POSTGRES)) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types, import floors
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.waiting = 0
-        self._leases: dict[ConnectionPoolEntry, Lease] = {}
+        self.book: dict[ConnectionPoolEntry, Lease] = {}
         event.listen(self, "checkout", self._on_checkout)
         event.listen(self, "checkin", self._on_checkin)
 
@@ -40,11 +40,11 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
 
     def leases(self) -> list[Lease]:
         """List the connections that are out, longest held first."""
-        return sorted(self._leases.values(), key=lambda lease: lease.since)
+        return sorted(self.book.values(), key=lambda lease: lease.since)
 
     def terminate_leased(self) -> None:
         """End the connections that are out: what the garbage collector finds of them later is none of its business."""
-        for record in list(self._leases):
+        for record in list(self.book):
             record.invalidate()
 
     def _do_get(self) -> ConnectionPoolEntry:
@@ -74,10 +74,10 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         if driver.is_closed():
             # The loop has already seen the server's FIN: this costs no round trip, and replaces the connection.
             raise exc.DisconnectionError("the server closed this connection while it was idle")
-        self._leases[record] = Lease.take()
+        self.book[record] = Lease.take()
 
     def _on_checkin(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        self._leases.pop(record, None)
+        self.book.pop(record, None)
         driver: Any = record.driver_connection
         if driver is not None and not driver.is_closed() and driver.is_in_transaction():
             # Whoever left it so, the next one must not write into his transaction; the checkout will replace it.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from dal.pool import Lease, LeasedQueuePool
 
-# Not weak: a pool that is disposed of lives no longer than the connections that a test has dropped.
-_pools: Final[set[LeasedQueuePool]] = set()
+# By the pool's id. An entry outlives its pool's disposal; it keeps the pool itself only while a connection is out.
+_books: Final[dict[int, dict[ConnectionPoolEntry, Lease]]] = {}
 
 
 def watch_pools() -> None:
@@ -23,15 +24,13 @@ def unwatch_pools() -> None:
 
 
 def leases_out() -> list[Lease]:
-    """List the connections that are out now, of all pools."""
-    return [lease for pool in _pools for lease in pool.leases()]
-
-
-def forget_idle_pools() -> None:
-    """Forget the pools that have no connection out."""
-    _pools.intersection_update([pool for pool in _pools if pool.leases()])
+    """List the connections that are out now, of all pools; forget those that have none out."""
+    for pool in [pool for pool, book in _books.items() if not book]:
+        del _books[pool]
+    return [lease for book in _books.values() for lease in book.values()]
 
 
 def _note(connection: Connection, *_: Any) -> None:
-    if isinstance(connection.engine.pool, LeasedQueuePool):
-        _pools.add(connection.engine.pool)
+    pool = connection.engine.pool
+    if isinstance(pool, LeasedQueuePool):
+        _books[id(pool)] = pool.book

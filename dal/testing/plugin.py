@@ -33,7 +33,7 @@ from dal.testing.fixtures import (
     unit_of_work,
     unit_of_work_class,
 )
-from dal.testing.leaks import forget_idle_pools, leases_out, unwatch_pools, watch_pools
+from dal.testing.leaks import leases_out, unwatch_pools, watch_pools
 from dal.testing.options import LOG, add_markers, add_options, server_of, share_server
 from dal.testing.server import server_url
 
@@ -116,7 +116,6 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Keep a log of every test's statements."""
-    forget_idle_pools()
     item.config.stash[_KEPT] = leases_out()
     with StatementLog() as log:
         item.stash[LOG] = log
