@@ -1,8 +1,10 @@
-"""What dal overrides and calls of SQLAlchemy's private parts is there, with the arguments it counts on.
+"""What dal overrides and calls of SQLAlchemy's and asyncpg's private parts is there, as it counts on it.
 
-A failure here says that a SQLAlchemy release has changed what `dal.pool.queue_pool` or `dal.loading.raising` stand on.
+A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.loading.raising` or
+`dal.testing.sandbox.transaction` stand on.
 """
 
+import asyncio
 import inspect
 
 import pytest
@@ -14,6 +16,7 @@ from sqlalchemy.orm.strategy_options import _WildcardLoad
 from dal.demo.models import Order
 from dal.loading import raising
 from dal.pool import LeasedQueuePool
+from tests.looking import connect
 
 # A function, and how its arguments begin.
 ARGUMENTS = [
@@ -57,3 +60,9 @@ def test_a_wildcard_is_spelt_as_dal_spells_it():
 
 def test_reads_do_not_fall_back_to_the_public_option():
     assert isinstance(raising._option, _WildcardLoad)
+
+
+async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(database_url):
+    driver = await connect(database_url)
+    assert isinstance(driver._transport, asyncio.Transport)
+    await driver.close()
