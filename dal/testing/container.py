@@ -110,12 +110,14 @@ def _url(host: str, port: int | str, password: str) -> URL:
 
 @contextmanager
 def _naming_failures(image: str) -> Generator[None]:
-    from docker.errors import DockerException, ImageNotFound
+    from docker.errors import APIError, DockerException
 
     try:
         yield
-    except ImageNotFound as error:
-        raise ConfigError(f"Docker has no image {image!r}; set {IMAGE_VARIABLE}, or {_INSTEAD}") from error
+    except APIError as error:
+        # Also of the image of testcontainers' reaper, which TESTCONTAINERS_RYUK_DISABLED=true does without.
+        reason = str(error.explanation or error).splitlines()[0].rstrip(".")
+        raise ConfigError(f"Docker cannot run {image!r}: {reason}. Set {IMAGE_VARIABLE}, or {_INSTEAD}") from error
     except (DockerException, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise ConfigError(f"no PostgreSQL in Docker: {reason}. Start the engine, or {_INSTEAD}") from error
