@@ -45,6 +45,7 @@ class Databases:
         self._run = secrets.randbits(31)
         self._numbers = itertools.count(1)
         self._made: set[str] = set()
+        self._strategies: dict[str, str | None] = {}
         self._busy = asyncio.Lock()
         self._admin: asyncpg.Connection | None = None
 
@@ -67,8 +68,9 @@ class Databases:
     async def make(self, template: str = "template0") -> URL:
         """Clone *template*: its URL; tens of milliseconds."""
         async with self._administering() as admin:
-            strategy = await _strategy_of(admin, template)
-            return self._server.set(database=await self._create(admin, template, strategy))
+            if template not in self._strategies:
+                self._strategies[template] = await _strategy_of(admin, template)
+            return self._server.set(database=await self._create(admin, template, self._strategies[template]))
 
     async def drop(self, url: URL) -> None:
         """Drop a database; whoever is connected to it is thrown out."""
@@ -95,7 +97,7 @@ class Databases:
                 yield await self._connection()
 
     async def _connection(self) -> asyncpg.Connection:
-        if self._admin is None or not await _answers(self._admin):
+        if self._admin is None or self._admin.is_closed():  # the server may have been restarted
             self._admin = await connect(self._server)
             refuse_old_server(self._admin.get_server_version(), DatabaseConfig(url=self._server).where)
             await self._admin.execute("SELECT pg_advisory_lock($1, $2)", _RUN_LOCKS, self._run)
@@ -157,14 +159,6 @@ async def connect(url: URL, **options: Any) -> asyncpg.Connection:
         return await asyncpg.connect(**where, **options)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise from_connect(error, DatabaseConfig(url=url).where) from error
-
-
-async def _answers(connection: asyncpg.Connection) -> bool:
-    try:
-        await connection.execute("SELECT 1")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        return False  # the server was restarted
-    return True
 
 
 async def execute(url: URL, statement: str) -> None:
