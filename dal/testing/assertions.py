@@ -33,8 +33,7 @@ async def assert_uses_index(where: Database | AsyncConnection, statement: Execut
     """Demand that PostgreSQL plans to read *index* for *statement*, a statement without bound values or a `select()`.
 
     A table with a few rows is read whole, whatever its indexes: sequential scans are forbidden meanwhile, so this says
-    that the index can serve the statement. Nothing is executed. One round trip, in a transaction of its own if *where*
-    is a `Database`.
+    that the index can serve the statement. Nothing is executed, and the connection is left as it was.
     """
     plan = await _plan(where, statement, "SET LOCAL enable_seqscan = off")
     used = {node.get("Index Name") for node in _nodes(plan)} - {None}
