@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -60,6 +61,7 @@ def _application_frame() -> FrameType | None:
     return frame
 
 
+@cache
 def _is_application(filename: str) -> bool:
     if filename.startswith(_APPLICATIONS):
         return True

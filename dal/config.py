@@ -1,4 +1,4 @@
-"""What a database is and how its pool is cut: frozen values, from a URL or from the environment.
+"""What a database is: frozen values, from a URL or from the environment.
 
 Refuses: anything that connects.
 """
@@ -6,15 +6,15 @@ Refuses: anything that connects.
 from __future__ import annotations
 
 import difflib
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import URL, exc, make_url
 
 from dal.errors import ConfigError
+from dal.pool_config import PoolConfig
 
 ENVIRONMENT_URL: Final = "DAL_DATABASE_URL"
 
@@ -29,40 +29,6 @@ _URL_OPTIONS: Final = {
     "target_session_attrs": "target_session_attrs",
 }
 _SHAPE: Final = "postgresql://user@host:5432/database"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolConfig:
-    """How many connections, and for how long.
-
-    `size` and `max_overflow` count connections; the rest are seconds.
-    """
-
-    # Ten connections keep two cores of a server busy with point reads; more only queue inside the server.
-    size: int = 10
-    # A burst above the size would open connections only to close them again: waiting is cheaper.
-    max_overflow: int = 0
-    # Longer than any healthy queue, shorter than the 10 s after which load balancers give up.
-    checkout_timeout_s: float = 5.0
-    # A TCP handshake, TLS and SCRAM take milliseconds; a server that needs longer is not there.
-    connect_timeout_s: float = 5.0
-    # After a failover or a change of password every connection is new within half an hour.
-    max_lifetime_s: float = 1800.0
-
-    def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("max_overflow", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be {least} or more.")
-        for name in ("checkout_timeout_s", "connect_timeout_s", "max_lifetime_s"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be more than 0 s, and finite.")
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> PoolConfig:
-        """Read `DAL_POOL_SIZE`, `DAL_POOL_CHECKOUT_TIMEOUT_S` and so on: one variable per field, all optional."""
-        given = {f.name: _number(f"DAL_POOL_{f.name.upper()}", environ) for f in fields(cls)}
-        sizes = {name: _whole(f"DAL_POOL_{name.upper()}", given.pop(name)) for name in ("size", "max_overflow")}
-        return cls(**{name: value for name, value in {**given, **sizes}.items() if value is not None})  # type: ignore[arg-type] # whole numbers and numbers go to the fields they were read for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,19 +102,3 @@ def _option(name: str) -> str:
         meant = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"the URL has an option {name!r} that dal does not know.{meant}")
     return _URL_OPTIONS[name]
-
-
-def _number(name: str, environ: Mapping[str, str]) -> float | None:
-    text = environ.get(name)
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"{name} is {text!r}; it must be a number.") from error
-
-
-def _whole(name: str, number: float | None) -> int | None:
-    if number is not None and not number.is_integer():
-        raise ConfigError(f"{name} is {number}; it must be a whole number.")
-    return None if number is None else int(number)

@@ -5,9 +5,8 @@ The only module that knows how many servers there are. Refuses: knowing models.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -15,9 +14,10 @@ import asyncpg
 from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from dal.config import DatabaseConfig, PoolConfig
+from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.pool import Lease, LeasedQueuePool
+from dal.pool import LeasedQueuePool, PoolObserver, listen
+from dal.pool_config import PoolConfig
 from dal.session import driver_connection
 from dal.telemetry import statement_sent
 
@@ -32,14 +32,20 @@ class Database:
     start and not at the first request. Bound to a `Database`, a repository runs every call on its own.
     """
 
-    def __init__(self, config: str | URL | DatabaseConfig, *, pool: PoolConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: str | URL | DatabaseConfig,
+        *,
+        pool: PoolConfig | None = None,
+        observer: PoolObserver | None = None,
+    ) -> None:
         if isinstance(config, DatabaseConfig):
             if pool is not None:
                 raise ConfigError("the pool is given twice: in the DatabaseConfig and as pool=.")
             self.config = config
         else:
             self.config = DatabaseConfig.from_url(config, pool=pool)
-        self.engine = _create_engine(self.config)
+        self.engine = _create_engine(self.config, observer)
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, close_resets_only=False)
@@ -62,27 +68,31 @@ class Database:
 
         Raises `CannotConnect`, `InvalidAuthorization`, `InvalidCatalogName` or `ConfigError`; nothing stays open then.
         """
+        if self.pool.stock.is_closed:
+            self.engine.sync_engine.dispose(close=False)  # which makes another pool
         try:
-            await self._warm()
+            await self.pool.stock.open()
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Close the connections that are in the pool; one that is still out is closed when it comes back."""
-        await self.engine.dispose()
+        await self.pool.close()
 
-    def leases(self) -> list[Lease]:
-        """List who holds a connection now, longest held first."""
+    @property
+    def pool(self) -> LeasedQueuePool:
+        """The pool: its `status()`, its `leases()`, and what can be done to it while it runs."""
         pool = self.engine.pool
         assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # _create_engine gives no other
-        return pool.leases()
+        return pool
 
-    def terminate_leased(self) -> None:
-        """End the connections that are out, without a word to the server; whoever holds one finds it invalid."""
-        pool = self.engine.pool
-        assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # _create_engine gives no other
-        pool.terminate_leased()
+    def checkout(self, *, priority: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend asyncpg's own connection, for what SQLAlchemy is not needed for; every statement commits on its own.
+
+        With *priority* it goes before those who wait and is never shed, as a health check should be.
+        """
+        return self.pool.checkout(priority=priority)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
@@ -113,22 +123,6 @@ class Database:
                 if driver.is_in_transaction():
                     await driver.execute("ROLLBACK")  # the script began what it did not end
 
-    async def _warm(self) -> None:
-        everybody = asyncio.Barrier(self.config.pool.size)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(self.config.pool.size):
-                    tasks.create_task(self._connect(everybody))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from group
-
-    async def _connect(self, everybody: asyncio.Barrier) -> None:
-        """Keep one connection until all are open: one that went back early would serve the next task again."""
-        async with self._autocommit.connect() as connection:
-            async with driver_connection(connection) as driver:
-                refuse_old_server(driver.get_server_version(), self.config.where)
-            await everybody.wait()
-
 
 def refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
     """Raise `ConfigError` for a server older than `OLDEST_SERVER`."""
@@ -138,21 +132,24 @@ def refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
         )
 
 
-def _create_engine(config: DatabaseConfig) -> AsyncEngine:
+def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> AsyncEngine:
     async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(*arguments, **options)
+            driver = await asyncpg.connect(*arguments, **options)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise from_connect(error, config.where) from error
+        try:
+            refuse_old_server(driver.get_server_version(), config.where)
+        except ConfigError:
+            driver.terminate()
+            raise
+        return driver
 
     engine = create_async_engine(
         config.url,
         poolclass=LeasedQueuePool,
-        pool_size=config.pool.size,
-        max_overflow=config.pool.max_overflow,
-        pool_timeout=config.pool.checkout_timeout_s,
-        pool_recycle=config.pool.max_lifetime_s,
-        pool_use_lifo=True,
+        pool_config=config.pool,
+        pool_observer=observer,
         hide_parameters=config.hide_parameters,
         connect_args={
             "async_creator_fn": connect,
@@ -160,5 +157,6 @@ def _create_engine(config: DatabaseConfig) -> AsyncEngine:
             "server_settings": {"application_name": config.application_name, **config.server_settings},
         },
     )
+    listen(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", from_sqlalchemy, retval=False)
     return engine

@@ -64,7 +64,29 @@ class PoolError(DALError):
 
 
 class PoolTimeout(PoolError, sa_exc.TimeoutError):
-    """Every connection stayed out for as long as a checkout may wait."""
+    """Every connection stayed out for as long as a checkout may wait; what the last connect failed of is its cause."""
+
+
+class PoolOverloaded(PoolError, sa_exc.TimeoutError):
+    """More is asked of the pool than it can serve: this one was told early, having sent nothing.
+
+    `retry_after_s` estimates, in seconds, when those who wait will have been served.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PoolClosed(PoolError):
+    """The pool gives no connections any more."""
+
+
+class PoolMisused(PoolError):
+    """A pool was touched from another event loop, thread or process than the one that opened it."""
 
 
 class DatabaseError(DALError, sa_exc.DBAPIError):
@@ -272,6 +294,12 @@ def driver_errors_named(*, hide_parameters: bool = True) -> Generator[None]:
     try:
         yield
     except _DRIVER_ERRORS as error:
+        raise_named(error, hide_parameters=hide_parameters)
+
+
+def raise_named(error: BaseException, *, hide_parameters: bool = True) -> None:
+    """Raise the driver's *error* by its name; return if it is none of the driver's."""
+    if isinstance(error, _DRIVER_ERRORS):
         lost = isinstance(error, ConnectionError)
         raise from_driver(error, hide_parameters=hide_parameters, disconnected=lost) from error
 

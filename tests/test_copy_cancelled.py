@@ -68,7 +68,7 @@ async def test_a_cancelled_copy_leaves_no_transaction_open(db, outside, slow):
     task, _ = await _copying(db, outside, slow)
     await _cancel(task, slow)
     await until(lambda: _all_idle(outside))
-    assert db.leases() == []
+    assert db.pool.leases() == []
 
 
 async def _all_idle(outside):

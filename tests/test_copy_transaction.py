@@ -139,7 +139,7 @@ async def test_a_copy_in_a_savepoint_is_undone_with_it(db, outside):
 async def test_a_refused_copy_outside_a_unit_of_work_holds_no_connection(db, outside):
     with pytest.raises(UniqueViolation):
         await Accounts(db).copy_in(accounts(1, 1))
-    assert (db.leases(), set(await states(outside))) == ([], {"idle"})
+    assert (db.pool.leases(), set(await states(outside))) == ([], {"idle"})
 
 
 async def test_what_a_refused_copy_says_is_named_as_a_statements_error_is(db):

@@ -95,7 +95,7 @@ async def test_upgrade_lets_the_loop_run(empty):
 
 async def test_upgrade_holds_no_connection_afterwards(empty, look):
     await upgrade(empty, ini=INI)
-    assert (empty.leases(), set(await states(look))) == ([], {"idle"})
+    assert (empty.pool.leases(), set(await states(look))) == ([], {"idle"})
 
 
 async def test_a_revision_that_is_not_there_is_one_line(empty):

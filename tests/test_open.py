@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from dal import Database, DatabaseConfig, PoolConfig
 from dal.demo.repositories import Regions
+from dal.errors import PoolClosed
 from tests.looking import backends, until_none_left
 
 
@@ -55,8 +56,15 @@ async def test_a_closed_pool_is_forgotten(db):
     assert closed() is None
 
 
+async def test_a_closed_database_says_so(db):
+    await db.close()
+    with pytest.raises(PoolClosed, match="the database is closed: open it again"):
+        await Regions(db).count()
+
+
 async def test_leases_are_on_record_after_opening_again(db):
     await db.close()
+    await db.open()
     async with db.reading() as session:
         await session.execute(text("SELECT 1"))
-        assert len(db.leases()) == 1
+        assert len(db.pool.leases()) == 1

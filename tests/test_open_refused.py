@@ -64,7 +64,7 @@ async def test_a_missing_password_is_told_from_a_server_that_is_down(tcp_url):
 
 async def test_the_right_password_opens(tcp_url):
     async with Database(tcp_url, pool=POOL) as db:
-        assert db.leases() == []
+        assert db.pool.leases() == []
 
 
 async def test_a_missing_database_says_to_create_it(database_url):

@@ -442,7 +442,7 @@ def test_a_database_delivers_notifications(held):
                 await unit_of_work.session.execute(text("SELECT pg_sleep(60)"))
 
         task = asyncio.create_task(sleep())
-        while not db.leases():
+        while not db.pool.leases():
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.1)  # the statement is under way; nobody else could say so
         task.cancel()

@@ -22,7 +22,7 @@ class Exit(BaseException):
 
 
 async def _held_by_nobody(db, outside):
-    return db.leases() == [] and set(await states(outside)) == {"idle"}
+    return db.pool.leases() == [] and set(await states(outside)) == {"idle"}
 
 
 async def _add_and_raise(db, error):

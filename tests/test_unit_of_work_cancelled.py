@@ -42,7 +42,7 @@ async def _nothing_is_left(db, outside):
         return set(await states(outside)) == {"idle"}
 
     await until(idle)
-    return db.leases() == [] and await count(outside, "region") == 0
+    return db.pool.leases() == [] and await count(outside, "region") == 0
 
 
 async def test_cancelled_between_statements_leaves_nothing(db, outside):
@@ -122,7 +122,7 @@ async def test_a_commit_finished_under_cancellation_keeps_its_connection(db, out
     task.cancel()
     await outside.execute("SELECT pg_advisory_unlock(1)")
     await asyncio.gather(task, return_exceptions=True)
-    assert (db.leases(), await states(outside)) == ([], ["idle"] * 3)
+    assert (db.pool.leases(), await states(outside)) == ([], ["idle"] * 3)
 
 
 async def test_cancelled_at_any_moment_leaves_all_or_nothing(db, outside):

@@ -8,8 +8,9 @@ import logging.config
 from alembic import context
 from sqlalchemy import Connection, MetaData
 
-from dal.config import DatabaseConfig, PoolConfig, parse_url
+from dal.config import DatabaseConfig, parse_url
 from dal.database import Database
+from dal.pool_config import PoolConfig
 
 CONNECTION = "connection"
 

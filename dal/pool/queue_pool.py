@@ -1,84 +1,185 @@
-"""SQLAlchemy's asyncio queue pool, with a lease for every connection that is out.
+"""SQLAlchemy's asyncio queue pool with dal's stock of connections in the place of its queue.
 
-The one module that overrides SQLAlchemy's pool: `_do_get` and `recreate`, the shape that every built-in pool has; held
-by a contract test.
+The one module that overrides SQLAlchemy's pool: `_do_get`, `_do_return_conn`, `_close_connection`, `_invalidate` and
+`recreate`, held by a contract test. Refuses: deciding who gets a connection.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
-from sqlalchemy import AsyncAdaptedQueuePool, event, exc
+import asyncpg
+from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
-from dal.errors import PoolTimeout
+from dal.errors import CannotConnect
+from dal.pool.checkout import Checkout
 from dal.pool.lease import Lease
+from dal.pool.slot import Slot, expiry
+from dal.pool.status import CREATE_TIME, PoolObserver, PoolStatus
+from dal.pool.stock import Stock
+from dal.pool.upkeep import Upkeep
+from dal.pool_config import PoolConfig
 
-_HOLDERS_NAMED: Final = 3
+# Where a statement's listener finds who sends it.
+LEASE: Final = "dal_lease"
+_first: Final[ContextVar[bool]] = ContextVar("dal_first_in_line", default=False)
+
+
+@contextmanager
+def first_in_line() -> Generator[None]:
+    """Let this task's checkouts inside go before those who wait, and never shed them: for health checks."""
+    token = _first.set(True)
+    try:
+        yield
+    finally:
+        _first.reset(token)
 
 
 class LeasedQueuePool(AsyncAdaptedQueuePool):
-    """A queue pool that knows who holds each connection, and checks a connection's socket without a round trip."""
+    """A queue pool that knows who holds each connection, sheds what it cannot serve, and connects in the background."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.waiting = 0
-        self.book: dict[ConnectionPoolEntry, Lease] = {}
-        event.listen(self, "checkout", self._on_checkout)
-        event.listen(self, "checkin", self._on_checkin)
+    def __init__(
+        self,
+        creator: Callable[..., Any],
+        pool_config: PoolConfig | None = None,
+        pool_observer: PoolObserver | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(creator, **options)
+        self.stock = Stock(pool_config or PoolConfig(), self._open, pool_observer)
+        self._slots: dict[ConnectionPoolEntry, Slot] = {}
+        self._upkeep = Upkeep(self.stock)
 
     def recreate(self) -> LeasedQueuePool:
         """Make the pool that follows a `dispose()`."""
-        # SQLAlchemy hands the events on to the new pool; ours must go to the new pool's own book.
-        event.remove(self, "checkout", self._on_checkout)
-        event.remove(self, "checkin", self._on_checkin)
-        pool = super().recreate()
-        assert isinstance(pool, LeasedQueuePool)  # noqa: S101 # recreate() calls this very class
-        return pool
+        return type(self)(
+            self._creator,
+            pool_config=self.stock.config,
+            pool_observer=self.stock.observer,
+            echo=self.echo,
+            logging_name=self._orig_logging_name,
+            reset_on_return=self._reset_on_return,
+            _dispatch=self.dispatch,
+            dialect=self._dialect,
+        )
+
+    def dispose(self) -> None:
+        """Close what is idle, and what is out when it comes back; nothing is given out any more."""
+        self._upkeep.stop()
+        self.stock.stop()
+        if in_greenlet():
+            await_(self.stock.close())
+
+    # What an application asks of it.
+
+    def checkout(self, *, priority: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend asyncpg's connection: without SQLAlchemy, and without a greenlet when one is idle."""
+        return Checkout(self.stock, priority=priority)
+
+    def status(self) -> PoolStatus:  # type: ignore[override] # SQLAlchemy gives a text; this one's str() says as much
+        """Say how things are at this moment."""
+        return self.stock.status()
 
     def leases(self) -> list[Lease]:
         """List the connections that are out, longest held first."""
-        return sorted(self.book.values(), key=lambda lease: lease.since)
+        return self.stock.leases()
+
+    def resize(self, size: int) -> None:
+        """Hold *size* connections from now on; those that are out and too many go when they come back."""
+        self.stock.resize(size)
+
+    def expire(self, spread_s: float = 60.0) -> None:
+        """Replace every connection, spread by chance over *spread_s*: after a failover, or for new credentials."""
+        self.stock.expire(spread_s)
+
+    async def close(self) -> None:
+        """Close what is idle; what is out is closed when it comes back."""
+        self._upkeep.stop()
+        await self.stock.close()
+
+    async def drain(self, deadline_s: float) -> int:
+        """Give out nothing more, wait up to *deadline_s* for what is out, close all; gives how many were cut off."""
+        self._upkeep.stop()
+        return await self.stock.drain(deadline_s)
 
     def terminate_leased(self) -> None:
         """End the connections that are out: what the garbage collector finds of them later is none of its business."""
-        for record in list(self.book):
-            record.invalidate()
+        for record, slot in list(self._slots.items()):
+            if slot.lease is not None:
+                record.invalidate()
+
+    # What SQLAlchemy asks of it.
+
+    def size(self) -> int:
+        """Say how many connections the pool holds."""
+        return self.stock.size
+
+    def checkedin(self) -> int:
+        """Say how many are idle."""
+        return len(self.stock.idle)
+
+    def checkedout(self) -> int:
+        """Say how many are out."""
+        return len(self.stock.leases())
+
+    def overflow(self) -> int:
+        """Say how many are open beyond the size; less than 0 while there is room."""
+        return len(self.stock.slots) - self.stock.size
 
     def _do_get(self) -> ConnectionPoolEntry:
+        slot = self.stock.take() or await_(self.stock.wait(priority=_first.get()))
+        slot.record.record_info[LEASE] = slot.lease  # type: ignore[index] # None only for records without a pool
+        return slot.record
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        slot = self._slots[record]
+        if record.dbapi_connection is None:  # invalidated or detached
+            del self._slots[record]
+            self.stock.forget(slot)
+            return
+        slot.driver = _driver(record)  # another one if a listener had it replaced at checkout
+        self.stock.put(slot)
+
+    def _close_connection(self, connection: DBAPIConnection, *, terminate: bool = False) -> None:
+        driver: Any = connection
+        self.stock.closer.close(driver.driver_connection)
+
+    def _invalidate(
+        self,
+        connection: PoolProxiedConnection,
+        exception: BaseException | None = None,
+        _checkin: bool = True,  # noqa: FBT001, FBT002 # SQLAlchemy's own signature
+    ) -> None:
+        if _checkin and connection.is_valid:
+            connection.invalidate(exception)
+        self.stock.suspect()
+
+    async def _open(self) -> Slot:
         started = time.monotonic()
-        self.waiting += 1
+        # asyncpg keeps the limit of the handshake; SQLAlchemy's first questions to a server come on top.
+        limit_s = 2 * self.stock.config.connect_timeout_s
         try:
-            return super()._do_get()
-        except PoolTimeout:
-            raise  # from the call that QueuePool makes to itself
-        except exc.TimeoutError as error:
-            raise PoolTimeout(self._exhausted(time.monotonic() - started)) from error
-        finally:
-            self.waiting -= 1
+            async with asyncio.timeout(limit_s):
+                record = await greenlet_spawn(self._create_connection)
+        except TimeoutError as error:
+            raise CannotConnect(f"the server took a connection, and said nothing for {limit_s} s.") from error
+        now = time.monotonic()
+        self.stock.observe(CREATE_TIME, now - started)
+        self._upkeep.start()
+        slot = Slot(record, _driver(record), expires_at=expiry(now, self.stock.config.max_lifetime_s))
+        self._slots[record] = slot
+        return slot
 
-    def _exhausted(self, waited_s: float) -> str:
-        leases = self.leases()
-        holders = "; ".join(str(lease) for lease in leases[:_HOLDERS_NAMED]) or "nobody on record"
-        most = self.size() + max(self._max_overflow, 0)
-        return (
-            f"no connection after {waited_s:.2f} s: {len(leases)} of {most} are out, {self.waiting} wait. "
-            f"Longest held: {holders}. "
-            "Look for a unit of work kept open across other awaits, or raise PoolConfig.size."
-        )
 
-    def _on_checkout(self, connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
-        driver: Any = record.driver_connection
-        if driver.is_closed():
-            # The loop has already seen the server's FIN: this costs no round trip, and replaces the connection.
-            raise exc.DisconnectionError("the server closed this connection while it was idle")
-        self.book[record] = Lease.take()
-
-    def _on_checkin(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        self.book.pop(record, None)
-        driver: Any = record.driver_connection
-        if driver is not None and not driver.is_closed() and driver.is_in_transaction():
-            # Whoever left it so, the next one must not write into his transaction; the checkout will replace it.
-            driver.terminate()
+def _driver(record: ConnectionPoolEntry) -> asyncpg.Connection:
+    driver: Any = record.driver_connection
+    assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # Database opens no other driver
+    return driver

@@ -19,9 +19,10 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy import URL
 
-from dal.config import DatabaseConfig, PoolConfig
+from dal.config import DatabaseConfig
 from dal.database import Database, refuse_old_server
 from dal.errors import driver_errors_named, from_connect
+from dal.pool_config import PoolConfig
 from dal.testing.schema import Schema
 
 _RUN_LOCKS: Final = 0x64616C01

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from dal.config import PoolConfig
 from dal.database import Database
 from dal.errors import DALError
+from dal.pool_config import PoolConfig
 from dal.telemetry import StatementLog
 from dal.testing.asynchronous import async_fixture
 from dal.testing.embedded import EmbeddedServer
@@ -26,7 +26,8 @@ from dal.testing.server import server_url, unshared_server
 from dal.unit_of_work import UnitOfWork
 
 E = TypeVar("E")
-_POOL: Final = PoolConfig(size=5)
+# A test has few connections: none is opened before somebody wants it.
+_POOL: Final = PoolConfig(size=5, min_idle=0)
 # Waits up to 5,000 ms for the end of each.
 _KILL: Final = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -168,7 +169,7 @@ async def db(database_url: URL, pg_kit: Kit) -> AsyncGenerator[Database]:
         yield database
     finally:
         # What the test dropped would be ended by the garbage collector, in the middle of another test.
-        database.terminate_leased()
+        database.pool.terminate_leased()
         await database.close()
 
 

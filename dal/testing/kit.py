@@ -11,9 +11,9 @@ from functools import cached_property, partial
 
 from sqlalchemy import URL
 
-from dal.config import PoolConfig
 from dal.database import Database
 from dal.errors import SandboxBroken
+from dal.pool_config import PoolConfig
 from dal.testing.background import Background
 from dal.testing.clones import Clones
 from dal.testing.databases import Databases, connect, execute
@@ -85,6 +85,8 @@ class Kit:
             return Database(url, pool=pool)
         if self._sandboxed is None or self._sandboxed.config.url != url:
             self._sandboxed = Database(url, pool=pool)
+        if self._sandboxed.pool.stock.is_closed:
+            self._sandboxed.engine.sync_engine.dispose(close=False)  # which makes another pool
         return self._sandboxed
 
     def close(self) -> None:

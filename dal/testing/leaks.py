@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from dal.pool import Lease, LeasedQueuePool
 
-# By the pool's id. An entry outlives its pool's disposal; it keeps the pool itself only while a connection is out.
-_books: Final[dict[int, dict[ConnectionPoolEntry, Lease]]] = {}
+# One that is disposed of lives on while a connection of it is out.
+_pools: Final[weakref.WeakSet[LeasedQueuePool]] = weakref.WeakSet()
 
 
 def watch_pools() -> None:
@@ -24,13 +24,11 @@ def unwatch_pools() -> None:
 
 
 def leases_out() -> list[Lease]:
-    """List the connections that are out now, of all pools; forget those that have none out."""
-    for pool in [pool for pool, book in _books.items() if not book]:
-        del _books[pool]
-    return [lease for book in _books.values() for lease in book.values()]
+    """List the connections that are out now, of all pools."""
+    return [lease for pool in _pools for lease in pool.leases()]
 
 
 def _note(connection: Connection, *_: Any) -> None:
     pool = connection.engine.pool
     if isinstance(pool, LeasedQueuePool):
-        _books[id(pool)] = pool.book
+        _pools.add(pool)

@@ -30,7 +30,7 @@ async def step(place: Place, result: StepResult) -> None:
     after = await Orders(place.db).count()
     result.check("the order that was placed is there", ok=len(placed) == 1)
     result.check("nothing of the other two is", ok=after == before + 1)
-    result.check("every connection is back in the pool", ok=not place.db.leases())
+    result.check("every connection is back in the pool", ok=not place.db.pool.leases())
 
 
 async def _place_order(place: Place) -> None:

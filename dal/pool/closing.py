@@ -1,0 +1,50 @@
+"""Connections are closed in the background, and count against the pool's size until the server has let go of them.
+
+Refuses: deciding which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import asyncpg
+
+from dal.pool.tasks import Tasks
+
+# A statement that is still running is cancelled first; a server that does not answer to that in a second is not there.
+_PATIENCE_S: Final = 1.0
+
+
+class Closer:
+    """Closes connections; *closed* is called after each."""
+
+    def __init__(self, closed: Callable[[], None]) -> None:
+        self._closed = closed
+        self._tasks = Tasks()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def close(self, driver: asyncpg.Connection) -> None:
+        """Begin to close *driver*; outside a running loop it is cut off without a word."""
+        if driver.is_closed():
+            return
+        try:
+            self._tasks.start(self._close(driver))
+        except RuntimeError:  # the garbage collector, at the end of a loop
+            driver.terminate()
+
+    async def done(self) -> None:
+        """Wait until all are closed."""
+        await self._tasks.done()
+
+    async def _close(self, driver: asyncpg.Connection) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await driver.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            driver.terminate()
+        finally:
+            asyncio.get_running_loop().call_soon(self._closed)  # when this task has ended

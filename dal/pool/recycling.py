@@ -1,0 +1,92 @@
+"""What is done to a connection that comes back, before somebody else gets it.
+
+After a cancelled statement the server's answer is waited for, and what it left open is rolled back, off everybody's
+path. By choice the connection is pinged, or its session is reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import asyncpg
+
+from dal.pool.driver import forget_transaction, is_cancelling, is_running
+from dal.pool.slot import Slot
+from dal.pool.tasks import Tasks
+from dal.pool_config import Recycling
+
+# A server that has not answered to a cancellation in a second will not: the connection is given up.
+PATIENCE_S: Final = 1.0
+
+_PING: Final = "SELECT 1"
+# Also allowed in a transaction that has failed.
+_NOTHING: Final = ";"
+# DISCARD ALL without its DEALLOCATE ALL and DISCARD PLANS: prepared statements stay good.
+_CLEAN: Final = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; "
+    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
+_STATEMENTS: Final = {"fast": None, "verified": _PING, "clean": _CLEAN}
+
+
+class Recycler:
+    """Makes connections fit again: *fit* gets those that are, *unfit* the others."""
+
+    def __init__(self, level: Recycling, fit: Callable[[Slot], None], unfit: Callable[[Slot], None]) -> None:
+        self._statement = _STATEMENTS[level]
+        self._fit, self._unfit = fit, unfit
+        self._tasks = Tasks()
+
+    def is_clean(self, slot: Slot) -> bool:
+        """Tell whether nothing has to be done."""
+        return self._statement is None and not (slot.driver.is_in_transaction() or _is_busy(slot))
+
+    def can_mend(self, slot: Slot) -> bool:
+        """Tell whether it can be made fit: not if it was left in a transaction, or in the middle of a statement."""
+        driver = slot.driver
+        return is_cancelling(driver) or not (driver.is_in_transaction() or _is_busy(slot))
+
+    def start(self, slot: Slot) -> None:
+        """Make it fit, in the background."""
+        self._tasks.start(self._recycle(slot, self._statement))
+
+    def ping(self, slot: Slot) -> None:
+        """Ask the server for a sign of life, in the background."""
+        self._tasks.start(self._recycle(slot, _PING))
+
+    def stop(self) -> None:
+        """Give up what is under way."""
+        self._tasks.cancel()
+
+    async def done(self) -> None:
+        """Wait until nothing is under way."""
+        await self._tasks.done()
+
+    async def _recycle(self, slot: Slot, statement: str | None) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await _settle(slot.driver)
+                if statement is not None:
+                    await slot.driver.execute(statement)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            self._unfit(slot)
+        except asyncio.CancelledError:
+            self._unfit(slot)
+            raise
+        else:
+            self._fit(slot)
+
+
+async def _settle(driver: asyncpg.Connection) -> None:
+    if not is_cancelling(driver):
+        return
+    await driver.fetchrow(_NOTHING)  # asyncpg sends it when the cancelled statement is answered
+    forget_transaction(driver)
+    if driver.is_in_transaction():
+        await driver.execute("ROLLBACK")
+
+
+def _is_busy(slot: Slot) -> bool:
+    return is_cancelling(slot.driver) or is_running(slot.record.dbapi_connection, slot.driver)

@@ -1,0 +1,32 @@
+"""One connection of the pool, and what the pool remembers of it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from dal.pool.lease import Lease
+
+# Connections opened together end apart: HikariCP spreads them over 2.5 %, psycopg_pool over 5 %.
+_JITTER: Final = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A connection that is open; times are on the monotonic clock, in seconds."""
+
+    record: ConnectionPoolEntry
+    driver: asyncpg.Connection
+    expires_at: float
+    idle_since: float = 0.0
+    checked_at: float = 0.0
+    lease: Lease | None = None
+
+
+def expiry(now: float, lifetime_s: float) -> float:
+    """Say when a connection opened *now* has to go."""
+    return now + lifetime_s * (1 - _JITTER * random.random())  # noqa: S311 # spreads load, guards nothing
