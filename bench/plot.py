@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+# Lines are told apart by marker too; dal, the last, has the stronger color.
+_STYLES: Final = [("#a8854f", "v"), ("#7a8899", "s"), ("#5d8a6b", "^"), ("#84aee6", "D"), ("#1f5fbf", "o")]
 
 
 def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[float]]) -> None:
@@ -25,6 +29,27 @@ def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[f
     axes.set_ylabel(axis)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def lines(
+    path: Path, *, title: str, axes: tuple[str, str], measured: Mapping[str, Mapping[float, Sequence[float]]]
+) -> None:
+    """Draw one line per name through the medians of what was *measured* at each place, which doubles along the axis."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    plane = figure.subplots()
+    for (name, points), (color, marker) in zip(measured.items(), _STYLES[-len(measured) :], strict=True):
+        middles = [median(values) for values in points.values()]
+        plane.plot(list(points), middles, label=name, color=color, marker=marker)
+    places = sorted({place for points in measured.values() for place in points})
+    plane.set_xscale("log", base=2)
+    plane.set_xticks(places, [f"{place:g}" for place in places])
+    plane.set_ylim(bottom=0)
+    plane.set_title(title)
+    plane.set_xlabel(axes[0])
+    plane.set_ylabel(axes[1])
+    plane.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False)
     _save(figure, path)
 
 

@@ -10,12 +10,14 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 RESULTS: Final = Path(__file__).with_name("results")
 
@@ -63,20 +65,26 @@ class Report:
 
 
 async def alternate(contenders: Sequence[Contender], rounds: int) -> Rounds:
-    """Run each contender once to warm it up, then all of them *rounds* times; print a line per round.
-
-    Each round begins with another contender: what one leaves behind for the next does not always hit the same.
-    """
+    """Run each contender once to warm it up, then all of them *rounds* times; print a line per round."""
     for contender in contenders:
         await contender.run()
     seconds: Rounds = {contender.name: [] for contender in contenders}
-    for number in range(rounds):
-        first = number % len(contenders)
-        for contender in (*contenders[first:], *contenders[:first]):
+    for number, turn in enumerate(turns(contenders, rounds)):
+        for contender in turn:
             seconds[contender.name].append(await contender.run())
         shown = "  ".join(f"{name} {each[-1]:.3f} s" for name, each in seconds.items())
         print(f"round {number + 1}/{rounds}  {shown}", flush=True)
     return seconds
+
+
+def turns(contenders: Sequence[T], rounds: int) -> Iterator[tuple[T, ...]]:
+    """Give the order of each round.
+
+    Each begins with another contender: what one leaves behind for the next does not always hit the same.
+    """
+    for number in range(rounds):
+        first = number % len(contenders)
+        yield (*contenders[first:], *contenders[:first])
 
 
 def medians(rounds: Rounds) -> dict[str, float]:
