@@ -40,16 +40,16 @@ def lines(
     plane = figure.subplots()
     for (name, points), (color, marker) in zip(measured.items(), _STYLES[-len(measured) :], strict=True):
         middles = [median(values) for values in points.values()]
-        plane.plot(list(points), middles, label=name, color=color, marker=marker)
+        plane.plot(list(points), middles, label=name, color=color, marker=marker, markerfacecolor="none")
     places = sorted({place for points in measured.values() for place in points})
     plane.set_xscale("log", base=2)
     plane.set_xticks(places, [f"{place:g}" for place in places])
     plane.set_ylim(bottom=0)
-    plane.set_title(title)
+    figure.suptitle(title)
     plane.set_xlabel(axes[0])
     plane.set_ylabel(axes[1])
     plane.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     _save(figure, path)
 
 

@@ -2,13 +2,13 @@
 
 How each is used stands in `bench.pool_contenders`. What is measured:
 
-- `goodput`: requests of 20 ms offered at 0.8 to 10 times the capacity, by clients that give up after 250 ms; see
-  `bench.overload`. The capacity is measured before each load, whose share is what a figure says.
-- `checkout_cost`: a checkout and checkin, without a statement and without a wait. asyncpg's pool resets a connection
+- overload: requests of 20 ms offered at 0.8 to 10 times the capacity, by clients that give up after 250 ms; see
+  `bench.overload`. The capacity is measured before each load: a goodput is a share of it.
+- checkout cost: a checkout and checkin, without a statement and without a wait. asyncpg's pool resets a connection
   by a round trip whenever it comes back, which is in its figure.
-- `throughput`: point reads by fifty tasks; beside the pools, with a connection opened for each read.
-- `burst`: a thousand reads at once, on a pool that is opened for them; see `bench.pool_reads`.
-- `recovery`: from the end of a server's restart until reads are as many as before; see `bench.pool_recovery`.
+- throughput: point reads by fifty tasks; beside the pools, with a connection opened for each read.
+- burst: a thousand reads at once, on a pool that is opened for them; see `bench.pool_reads`.
+- recovery: from the end of a server's restart until reads are as many as before; see `bench.pool_recovery`.
 
 All contenders run in one process and one thread beside the server, on asyncio's own loop, and take turns: each round
 begins with another. A target that is missed is a result, not a failure.
@@ -60,8 +60,8 @@ SHOWN: Final[dict[str, Callable[[Offered], float | None]]] = {
 }
 
 Found = TypeVar("Found", Burst, Offered, Recovery)
-# Shares of capacity that were answered in time: by contender and load, one per round.
-Goodput: TypeAlias = dict[str, dict[float, list[float]]]
+# The rounds of each load, by contender and by how many times the capacity was offered.
+ByLoad: TypeAlias = dict[str, dict[float, list[Offered]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def main() -> None:
     parser.add_argument("--only", help="the contenders to run, with commas between; keeps no results")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else list(POOLS)
+    if unknown := set(names) - set(POOLS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; the contenders are {', '.join(POOLS)}")
     openers = {name: POOLS[name] for name in names}
     with tempfile.TemporaryDirectory(prefix="dal-bench-") as folder:
         results = Path(folder) if given.tiny or given.only else RESULTS
@@ -111,12 +113,12 @@ async def measure(size: Size, openers: Mapping[str, Opener], results: Path) -> N
             report.facts["postgres"] = await connection.fetchval("SHOW server_version")
         await recreate_table(server.url)
         bench = Bench(size, openers, server, report)
-        goodput = await bench.goodput()
+        offered = await bench.overload()
         for part in (bench.checkout_cost, bench.throughput, bench.burst, bench.recovery):
             await part()
         await drop_table(server.url)
     report.write(results)
-    plot(report, goodput, results)
+    plot(report, offered, results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,9 @@ class Bench:
     server: EmbeddedServer
     report: Report
 
-    async def goodput(self) -> Goodput:
-        """Offer every load in turn; gives the goodput of each round by contender and load, as a share of capacity."""
-        drawn: Goodput = {name: {} for name in self.openers}
+    async def overload(self) -> ByLoad:
+        """Offer every load in turn."""
+        offered: ByLoad = {name: {} for name in self.openers}
         for times in self.size.loads:
             load = Load(times, await measure_capacity(self.server.url, self.size.capacity_s), self.size.load_s)
             print(f"capacity {load.capacity_per_s:.1f}/s, before {load.name} of it is offered", flush=True)
@@ -139,8 +141,8 @@ class Bench:
             self._keep(f"goodput_{load.name}", found)
             self._show_load(load, found)
             for name, rounds in found.items():
-                drawn[name][times] = [each.goodput * min(times, 1) for each in rounds]
-        return drawn
+                offered[name][times] = rounds
+        return offered
 
     async def checkout_cost(self) -> None:
         rounds = await self._alternate("checkout", lambda pool: checkout_s(pool, self.size.checkouts), self.openers)
@@ -194,6 +196,7 @@ class Bench:
             self._beside(f"{name}_{load.name}", values)
         saturated = [name for name in found if any(each.saturated for each in found[name])]
         self.report.facts.setdefault("cpu_saturated", {})[load.name] = saturated
+        print(f"cpu_saturated_{load.name}  {', '.join(saturated) or 'nobody'}", flush=True)
         if load.times < 1:
             self._ratio(f"goodput_{load.name}", shown["goodput"], "1.00")
             self._ratio(f"shed_{load.name}", shown["shed"], "0")
@@ -243,13 +246,28 @@ def against(peer: str, values: Mapping[str, float]) -> dict[str, float]:
     return {name: value / values[peer] for name, value in values.items()} if peer in values else {}
 
 
-def plot(report: Report, goodput: Goodput, folder: Path) -> None:
+def plot(report: Report, offered: ByLoad, folder: Path) -> None:
+    """Draw what was answered in time, and how long that took, over the offered load."""
+    title, load = "Requests of 20 ms by clients that give up after 250 ms", "offered load, as a multiple of capacity"
     lines(
         folder / f"{report.name}.svg",
-        title="Requests of 20 ms by clients that give up after 250 ms, pools of 10",
-        axes=("offered load, as a multiple of capacity", "answered in time, as a share of capacity"),
-        measured={PLOTTED[name]: points for name, points in goodput.items()},
+        title=title,
+        axes=(load, "answered in time, as a share of capacity"),
+        measured=drawn(offered, lambda times, each: each.goodput * min(times, 1)),
     )
+    lines(
+        folder / f"{report.name}_p99.svg",
+        title=title,
+        axes=(load, "ms to the answer, 99th percentile of the answered"),
+        measured=drawn(offered, lambda _, each: each.answered_p99_ms or 0.0),
+    )
+
+
+def drawn(offered: ByLoad, value: Callable[[float, Offered], float]) -> dict[str, dict[float, list[float]]]:
+    return {
+        PLOTTED[name]: {times: [value(times, each) for each in rounds] for times, rounds in loads.items()}
+        for name, loads in offered.items()
+    }
 
 
 if __name__ == "__main__":

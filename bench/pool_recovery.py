@@ -130,9 +130,11 @@ async def reading(pool: OpenPool, windows: Windows) -> AsyncGenerator[None]:
     async with asyncio.TaskGroup() as group:
         for seed in range(TASKS):
             group.create_task(_read(pool, windows, seed))
-        yield
-        # Not by cancelling them: not every driver lets a cancellation through.
-        windows.closed = True
+        try:
+            yield
+        finally:
+            # Not by cancelling them: not every driver lets a cancellation through.
+            windows.closed = True
 
 
 async def _read(pool: OpenPool, windows: Windows, seed: int) -> None:
