@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import URL
@@ -25,9 +26,11 @@ from sqlalchemy import URL
 from bench.pool_contenders import REFUSALS, SERVICE_S, SIZE, SLEEP, Opener, OpenPool, connected, warm
 
 DEADLINE_S: Final = 0.25
-# Above this share of one core the process, not the pool, decides what is answered.
-SATURATED: Final = 0.95
+# A process that runs, or waits to run, for this share of the time decides itself what is answered, not its pool.
+SATURATED: Final = 0.9
 _SEED: Final = 20
+# What Linux tells of the main thread: it ran so long, and waited so long for a core.
+_SCHEDSTAT: Final = Path("/proc/self/schedstat")
 _BUSY: Final = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
 
 Outcome: TypeAlias = Literal["answered", "gave_up", "shed", "failed"]
@@ -77,10 +80,26 @@ class Offered:
     shed_max_ms: float | None
     late_p99_ms: float
     cpu_share: float
+    cpu_waited_share: float
 
     @property
     def saturated(self) -> bool:
-        return self.cpu_share >= SATURATED
+        """Whether the process could not keep pace: by its own work, or with others on the same cores."""
+        return self.cpu_share + self.cpu_waited_share >= SATURATED
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A moment, and the seconds that this thread had run and had waited for a core until then."""
+
+    at: float
+    ran_s: float
+    waited_s: float
+
+    @classmethod
+    def now(cls) -> Cpu:
+        waited_ns = int(_SCHEDSTAT.read_text().split()[1]) if _SCHEDSTAT.exists() else 0
+        return cls(time.perf_counter(), time.thread_time(), waited_ns / 1e9)
 
 
 async def measure_capacity(url: URL, seconds: float) -> float:
@@ -94,11 +113,11 @@ async def offer(opener: Opener, url: URL, load: Load, round_number: int) -> Offe
     """Offer *load* to a pool that is opened for it, and warm; returns when the server has nothing left to do."""
     gc.collect()  # what the round before left is not this one's to clear away
     async with warm(opener, url) as pool:
-        cpu, started = time.process_time(), time.perf_counter()
-        requests = await _offer(pool, load.arrivals_s(round_number))
-        cpu_share = (time.process_time() - cpu) / (time.perf_counter() - started)
+        arrivals_s, before = load.arrivals_s(round_number), Cpu.now()
+        requests = await _offer(pool, arrivals_s)
+        after = Cpu.now()
         await _idle(url)
-    return _summary(requests, load, cpu_share)
+    return _summary(requests, load, before, after)
 
 
 async def _offer(pool: OpenPool, arrivals_s: Sequence[float]) -> list[Request]:
@@ -135,7 +154,7 @@ async def _outcome(pool: OpenPool, deadline: float) -> Outcome:
     return "answered" if time.monotonic() <= deadline else "gave_up"
 
 
-def _summary(requests: Sequence[Request], load: Load, cpu_share: float) -> Offered:
+def _summary(requests: Sequence[Request], load: Load, before: Cpu, after: Cpu) -> Offered:
     answered = [each for each in requests if each.outcome == "answered"]
     shed_s = [each.took_s for each in requests if each.outcome == "shed"]
     return Offered(
@@ -147,7 +166,8 @@ def _summary(requests: Sequence[Request], load: Load, cpu_share: float) -> Offer
         shed_p99_ms=percentile_ms(shed_s, 0.99),
         shed_max_ms=percentile_ms(shed_s, 1),
         late_p99_ms=percentile_ms((each.late_s for each in requests), 0.99) or 0.0,
-        cpu_share=round(cpu_share, 2),
+        cpu_share=round((after.ran_s - before.ran_s) / (after.at - before.at), 2),
+        cpu_waited_share=round((after.waited_s - before.waited_s) / (after.at - before.at), 2),
     )
 
 

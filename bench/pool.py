@@ -57,6 +57,7 @@ SHOWN: Final[dict[str, Callable[[Offered], float | None]]] = {
     "failed": lambda each: each.outcomes["failed"],
     "generator_late_ms": lambda each: each.late_p99_ms,
     "cpu_share": lambda each: each.cpu_share,
+    "cpu_waited_share": lambda each: each.cpu_waited_share,
 }
 
 Found = TypeVar("Found", Burst, Offered, Recovery)
