@@ -11,7 +11,6 @@ what ten connections without a pool answer in that time; below, against what was
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import random
 import time
@@ -111,7 +110,6 @@ async def measure_capacity(url: URL, seconds: float) -> float:
 
 async def offer(opener: Opener, url: URL, load: Load, round_number: int) -> Offered:
     """Offer *load* to a pool that is opened for it, and warm; returns when the server has nothing left to do."""
-    gc.collect()  # what the round before left is not this one's to clear away
     async with warm(opener, url) as pool:
         arrivals_s, before = load.arrivals_s(round_number), Cpu.now()
         requests = await _offer(pool, arrivals_s)
@@ -123,21 +121,22 @@ async def offer(opener: Opener, url: URL, load: Load, round_number: int) -> Offe
 async def _offer(pool: OpenPool, arrivals_s: Sequence[float]) -> list[Request]:
     """Start each request at its time, and wait for all of them, also for those that gave up."""
     started = time.monotonic()
+    requests: list[Request] = []
     async with asyncio.TaskGroup() as group:
-        tasks = []
         for arrival_s in arrivals_s:
             early_s = started + arrival_s - time.monotonic()
             if early_s > 0:
                 await asyncio.sleep(early_s)
-            tasks.append(group.create_task(_request(pool, started, arrival_s)))
-    return [task.result() for task in tasks]
+            # Not kept: thousands of tasks that are done would make every collection longer.
+            group.create_task(_request(pool, started, arrival_s, requests))
+    return requests
 
 
-async def _request(pool: OpenPool, started: float, arrival_s: float) -> Request:
+async def _request(pool: OpenPool, started: float, arrival_s: float, requests: list[Request]) -> None:
     due = started + arrival_s
     late_s = time.monotonic() - due
     outcome = await _outcome(pool, due + DEADLINE_S)
-    return Request(outcome, arrival_s, late_s, time.monotonic() - due)
+    requests.append(Request(outcome, arrival_s, late_s, time.monotonic() - due))
 
 
 async def _outcome(pool: OpenPool, deadline: float) -> Outcome:

@@ -19,8 +19,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Final, TypeAlias, TypeVar
 from bench.overload import DEADLINE_S, Load, Offered, measure_capacity, offer
 from bench.plot import lines
 from bench.pool_contenders import POOLS, SERVICE_S, SIZE, Opener, OpenPool, connected, open_nothing, warm
-from bench.pool_reads import READS, TASKS, Burst, burst, checkout_s, drop_table, reads_s, recreate_table
+from bench.pool_reads import READS, TASKS, Burst, Reads, burst, checkout_s, drop_table, recreate_table
 from bench.pool_recovery import Recovery, recover
 from bench.report import RESULTS, Contender, Report, alternate, machine_facts, medians, turns
 from dal.testing import EmbeddedServer
@@ -146,16 +146,20 @@ class Bench:
         return offered
 
     async def checkout_cost(self) -> None:
-        rounds = await self._alternate("checkout", lambda pool: checkout_s(pool, self.size.checkouts), self.openers)
-        costs = {name: seconds / self.size.checkouts * 1e6 for name, seconds in rounds.items()}
+        async with self._all_open(self.openers) as pools:
+            ways = [Contender(name, partial(checkout_s, pools[name], self.size.checkouts)) for name in pools]
+            middle = await self._alternate("checkout", ways)
+        costs = {name: seconds / self.size.checkouts * 1e6 for name, seconds in middle.items()}
         self._beside("checkout_cost_us", costs)
         self._ratio("checkout_cost_vs_sqlalchemy", against("sqlalchemy", costs), "1.1 or less", "none")
         self._ratio("checkout_cost_vs_asyncpg", against("asyncpg", costs), "none")
 
     async def throughput(self) -> None:
-        openers = {"connect_each": open_nothing, **self.openers}
-        rounds = await self._alternate("throughput", lambda pool: reads_s(pool, self.size.throughput_s), openers)
-        rates = {name: READS / seconds for name, seconds in rounds.items()}
+        async with self._all_open({"connect_each": open_nothing, **self.openers}) as pools:
+            reads = {name: Reads(pool, self.size.throughput_s) for name, pool in pools.items()}
+            middle = await self._alternate("throughput", [Contender(name, each.run) for name, each in reads.items()])
+        rates = {name: READS / seconds for name, seconds in middle.items()}
+        self._beside(f"throughput_{TASKS}_tasks_refused", {name: each.refused for name, each in reads.items()})
         self._beside(f"throughput_{TASKS}_tasks_per_s", rates)
         self._ratio(f"throughput_{TASKS}_tasks_vs_asyncpg", against("asyncpg", rates), "none", "1.4")
         self._ratio(f"throughput_{TASKS}_tasks_vs_connect_each", against("connect_each", rates), "none", "25")
@@ -207,14 +211,14 @@ class Bench:
             self._ratio(f"p99_ms_{load.name}", shown["p99_ms"], "80 or less")
             self._ratio(f"shed_ms_{load.name}", shown["shed_ms"], "60 or less")
 
-    async def _alternate(
-        self, name: str, run: Callable[[OpenPool], Awaitable[float]], openers: Mapping[str, Opener]
-    ) -> dict[str, float]:
-        """Run on pools that are all open and warm; gives the medians of the seconds."""
+    @asynccontextmanager
+    async def _all_open(self, openers: Mapping[str, Opener]) -> AsyncGenerator[dict[str, OpenPool]]:
         async with AsyncExitStack() as stack:
-            pools = {each: await stack.enter_async_context(warm(openers[each], self.server.url)) for each in openers}
-            rounds = await alternate([Contender(each, partial(run, pools[each])) for each in pools], self.size.rounds)
-        self.report.rounds_s |= {f"{name} {each}": seconds for each, seconds in rounds.items()}
+            yield {name: await stack.enter_async_context(warm(openers[name], self.server.url)) for name in openers}
+
+    async def _alternate(self, part: str, contenders: Sequence[Contender]) -> dict[str, float]:
+        rounds = await alternate(contenders, self.size.rounds)
+        self.report.rounds_s |= {f"{part} {name}": seconds for name, seconds in rounds.items()}
         return medians(rounds)
 
     def _keep(self, part: str, found: Mapping[str, Sequence[Burst | Offered | Recovery]]) -> None:

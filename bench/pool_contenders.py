@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool, TooManyRequests
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bench.report import freeze_heap
 from dal import Database, PoolConfig
 from dal.errors import PoolOverloaded
 
@@ -175,6 +176,7 @@ POOLS: Final[dict[str, Opener]] = {
 @asynccontextmanager
 async def warm(opener: Opener, url: URL) -> AsyncGenerator[OpenPool]:
     """Open a pool and use all of its connections at once, until each has what it keeps between statements."""
+    freeze_heap()
     async with opener(url, SIZE) as pool:
         for _ in range(_WARM_TURNS):
             await asyncio.gather(*(pool.sleep() for _ in range(SIZE)))

@@ -13,11 +13,14 @@ from typing import Final
 
 from sqlalchemy import URL
 
-from bench.pool_contenders import ROWS, TABLE, Opener, OpenPool, connected
+from bench.pool_contenders import REFUSALS, ROWS, TABLE, Opener, OpenPool, connected
+from bench.report import freeze_heap
 
 TASKS: Final = 50
 # Rates are kept as the seconds of so many reads: what `alternate` compares are seconds.
 READS: Final = 10_000
+# Who was refused or got an error comes back after this; at once would be a loop that leaves nobody a turn.
+PAUSE_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,33 @@ async def checkout_s(pool: OpenPool, times: int) -> float:
     return time.perf_counter() - started
 
 
-async def reads_s(pool: OpenPool, seconds: float) -> float:
-    """Read by `TASKS` tasks for *seconds*; gives the time that `READS` reads take at that rate.
+@dataclass(slots=True)
+class Reads:
+    """Reads by `TASKS` tasks on *pool* for *seconds*; `refused` are those that it shed, in all rounds."""
 
-    The time is fixed and not the number, so that a contender of a hundredth of the speed does not take minutes.
-    """
-    started = time.perf_counter()
-    done = await asyncio.gather(*(_read_until(started + seconds, pool, seed) for seed in range(TASKS)))
-    return (time.perf_counter() - started) / sum(done) * READS
+    pool: OpenPool
+    seconds: float
+    refused: int = 0
+
+    async def run(self) -> float:
+        """Read once; gives the time that `READS` reads take at the rate of those that were answered.
+
+        The time is fixed and not the number, so that a contender of a hundredth of the speed does not take minutes.
+        """
+        started = time.perf_counter()
+        done = await asyncio.gather(*(self._read_until(started + self.seconds, seed) for seed in range(TASKS)))
+        return (time.perf_counter() - started) / sum(done) * READS
+
+    async def _read_until(self, end: float, seed: int) -> int:
+        draw, done = random.Random(seed), 0
+        while time.perf_counter() < end:
+            try:
+                await self.pool.read(draw.randrange(ROWS))
+                done += 1
+            except REFUSALS:
+                self.refused += 1
+                await asyncio.sleep(PAUSE_S)
+        return done
 
 
 async def burst(opener: Opener, url: URL, requests: int) -> Burst:
@@ -53,6 +75,7 @@ async def burst(opener: Opener, url: URL, requests: int) -> Burst:
     Nobody gives up here but the pools themselves: all settings and limits are theirs.
     """
     keys = random.Random(requests).choices(range(ROWS), k=requests)
+    freeze_heap()
     started = time.perf_counter()
     async with opener(url, 0) as pool:
         results = await asyncio.gather(*(pool.read(key) for key in keys), return_exceptions=True)
@@ -73,11 +96,3 @@ async def recreate_table(url: URL) -> None:
 async def drop_table(url: URL) -> None:
     async with connected(url) as connection:
         await connection.execute(f"DROP TABLE {TABLE}")
-
-
-async def _read_until(end: float, pool: OpenPool, seed: int) -> int:
-    draw, done = random.Random(seed), 0
-    while time.perf_counter() < end:
-        await pool.read(draw.randrange(ROWS))
-        done += 1
-    return done

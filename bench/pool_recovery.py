@@ -27,14 +27,13 @@ from sqlalchemy import URL
 
 from bench.overload import DEADLINE_S
 from bench.pool_contenders import ROWS, Opener, OpenPool, dsn, warm
-from bench.pool_reads import TASKS
+from bench.pool_reads import PAUSE_S, TASKS
 from dal.testing import EmbeddedServer
 
 WINDOW_S: Final = 0.1
 AS_BEFORE: Final = 0.9
 # A pool that is not back by then is given up, and its figure is this.
 LIMIT_S: Final = 10.0
-_PAUSE_S: Final = 0.01
 # A connect by unix socket takes some milliseconds, or fails at once.
 _POLL_S: Final = 0.005
 _connect_uncounted: Final = asyncpg.connect
@@ -145,7 +144,7 @@ async def _read(pool: OpenPool, windows: Windows, seed: int) -> None:
                 await pool.read(draw.randrange(ROWS))
         except Exception:
             # Every pool and driver has errors of its own for a server that is away.
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
         else:
             windows.ended.append(time.monotonic())
 

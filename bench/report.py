@@ -5,6 +5,7 @@ Refuses: knowing what is measured.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -85,6 +86,16 @@ def turns(contenders: Sequence[T], rounds: int) -> Iterator[tuple[T, ...]]:
     for number in range(rounds):
         first = number % len(contenders)
         yield (*contenders[first:], *contenders[:first])
+
+
+def freeze_heap() -> None:
+    """Leave what there is by now out of every garbage collection to come.
+
+    What the round before left is not the next one's to clear away, and to look through what draws the plots stops the
+    process for 80 ms, which no service's own heap would.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def medians(rounds: Rounds) -> dict[str, float]:
