@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Final
 
 import alembic
@@ -35,33 +34,47 @@ class CallSite:
     @classmethod
     def here(cls) -> CallSite:
         """Name the application's innermost line."""
-        frame = _application_frame()
-        if frame is None:
-            return cls("?", 0, "?")
-        return cls(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        return cls.at(*application_line())
+
+    @classmethod
+    def at(cls, code: CodeType | None, line: int) -> CallSite:
+        """Name a *line* of *code*, as `application_line` gives them."""
+        return cls("?", 0, "?") if code is None else cls(code.co_filename, line, code.co_name)
 
     def __str__(self) -> str:
         return f"{Path(self.file).name}:{self.line} in {self.function}()"
 
 
-def _application_frame() -> FrameType | None:
-    """Walk out of SQLAlchemy's greenlet, then outwards to the first line that is not the library's.
+def application_line() -> tuple[CodeType | None, int]:
+    """Give the code and the line, not yet in words: leases are taken often, and seldom looked at.
 
-    A checkout runs in a greenlet whose own stack ends at SQLAlchemy; the application's frames belong to its parent.
+    Walks out of SQLAlchemy's greenlet, then outwards to the first line that is not the library's: a checkout runs in a
+    greenlet whose own stack ends at SQLAlchemy; the application's frames belong to its parent.
     """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 # the documented way to walk a stack without formatting it
-    while frame is not None and not _is_application(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is not None:
-        return frame
-    parent = greenlet.getcurrent().parent
-    frame = parent.gr_frame if parent else None
-    while frame is not None and not _is_application(frame.f_code.co_filename):
+    frame = _outwards(sys._getframe(1))  # noqa: SLF001 # the documented way to walk a stack without formatting it
+    if frame is None:
+        parent = greenlet.getcurrent().parent
+        frame = _outwards(parent.gr_frame if parent else None)
+    return (None, 0) if frame is None else (frame.f_code, frame.f_lineno)
+
+
+def _outwards(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and not _APPLICATION[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
 
 
-@cache
+class _ByFile(dict[str, bool]):
+    """Whether a file is the application's; a dictionary, because it is asked for every frame of every stack."""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = is_application = _is_application(filename)
+        return is_application
+
+
+_APPLICATION: Final = _ByFile()
+
+
 def _is_application(filename: str) -> bool:
     if filename.startswith(_APPLICATIONS):
         return True

@@ -83,7 +83,7 @@ async def test_nobody_waits_after_a_cancelled_waiter(one):
 
 
 async def test_a_failed_connect_leaves_its_place(database_url, faulty_network):
-    async with Database(database_url, pool=dataclasses.replace(ONE, checkout_timeout_s=0.2)) as db:
+    async with Database(database_url, pool=dataclasses.replace(ONE, checkout_timeout_s=1.0)) as db:
         await _cut(faulty_network, db)
         faulty_network.refuse()
         for _ in range(3):

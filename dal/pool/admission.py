@@ -1,10 +1,14 @@
 """Who waits for a connection, in which order they are served, and who is told at once that it makes no sense to wait.
 
 A line that stands is worth nothing: under overload everybody waits, and most give up before their turn. So it is
-watched by how long the one in front has waited, as CoDel does (Nichols & Jacobson 2012, RFC 8289). While that is
-short, the oldest goes first and nobody is shed. Once it is longer than `patience_s`, the newest goes first ("adaptive
-LIFO", Maurer, "Fail at Scale", 2015). If besides as many come as are served, the oldest are shed until the line has
-been empty; if not, it is a burst, which is served whole.
+watched by how long the one in front has waited, as CoDel does (Nichols & Jacobson 2012, RFC 8289). While that is no
+longer than `patience_s` the oldest goes first, and nobody is shed. Beyond it:
+
+- If fewer come than are served it is a burst, which is served whole; the newest goes first meanwhile ("adaptive LIFO",
+  Maurer, "Fail at Scale", 2015), so that those who come after a burst do not wait for it.
+- If as many come as are served it is an overload: who has waited too long is shed, and until the line has been empty no
+  more may wait than are served in one round; the others are told at once, which costs the least and helps the most.
+- If nobody is served the connections are stuck, and shedding would help nobody: the timeout tells.
 
 Pure: time is an argument. Refuses: knowing what a connection is.
 """
@@ -38,7 +42,7 @@ class Admission(Generic[W]):
 
     def __init__(self, size: int, *, target_s: float, max_waiting: int) -> None:
         self.overloaded = False
-        self._target_s, self._max_waiting = target_s, max_waiting
+        self._size, self._target_s, self._max_waiting = size, target_s, max_waiting
         self._line: OrderedDict[W, None] = OrderedDict()
         self._first: OrderedDict[W, None] = OrderedDict()
         self._traffic = _Traffic(size)
@@ -68,19 +72,17 @@ class Admission(Generic[W]):
         self._deviation_s += _GAIN * (abs(seconds - self._held_s) - self._deviation_s)
         self._held_s += _GAIN * (seconds - self._held_s)
 
-    def join(self, waiter: W, now: float, *, priority: bool = False) -> W | None:
-        """Put *waiter* into the line; gives whoever has no place in it any more, *waiter* itself or the oldest."""
+    def has_room(self) -> bool:
+        """Tell whether one more may wait: while overloaded, no more than are served in one round."""
+        return len(self._line) < (self._size if self.overloaded else self._max_waiting)
+
+    def join(self, waiter: W, *, priority: bool = False) -> None:
+        """Put *waiter* into the line."""
         if priority:
             self._first[waiter] = None
-            return None
-        self._traffic.came()
-        refused = None
-        if len(self._line) >= self._max_waiting:
-            if not self.overloaded or not self._line:
-                return waiter
-            refused, _ = self._line.popitem(last=False)
-        self._line[waiter] = None
-        return refused
+        else:
+            self._traffic.came()
+            self._line[waiter] = None
 
     def leave(self, waiter: W) -> None:
         """Take *waiter* out, if it is still there."""
@@ -97,7 +99,7 @@ class Admission(Generic[W]):
             return None
         self._served_at = now
         self._traffic.served()
-        return self._line.popitem(last=self.overloaded or self._patient_until() <= now)[0]
+        return self._line.popitem(last=not self.overloaded and self._patient_until() <= now)[0]
 
     def shed(self, now: float) -> list[W]:
         """Take out those who have waited beyond `patience_s` in a line that stands; none while it is no overload."""
@@ -114,9 +116,9 @@ class Admission(Generic[W]):
         """Say when `shed` and `timed_out` are worth asking again."""
         moments = [next(iter(line)).since + timeout_s for line in (self._first, self._line) if line]
         if self._line:
-            patient_until = self._patient_until()
-            # Past its patience in a line that shrinks: look again when the line's movement may be another.
-            moments.append(patient_until if patient_until > now else now + self._target_s / 2)
+            # Patience may shrink meanwhile, and a line that shrinks may begin to grow.
+            until = self._patient_until()
+            moments.append(min(until, now + self._target_s) if until > now else now + self._target_s / 2)
         return min(moments, default=None)
 
     def everybody(self) -> list[W]:

@@ -7,7 +7,6 @@ from types import TracebackType
 import asyncpg
 
 from dal.errors import raise_named
-from dal.pool.driver import is_cancelling
 from dal.pool.slot import Slot
 from dal.pool.stock import Stock
 
@@ -28,7 +27,7 @@ class Checkout:
         self._slot: Slot | None = None
 
     async def __aenter__(self) -> asyncpg.Connection:
-        slot = self._stock.take() or await self._stock.wait(priority=self._priority)
+        slot = self._stock.take(priority=self._priority) or await self._stock.wait(priority=self._priority)
         self._slot = slot
         return slot.driver
 
@@ -38,7 +37,7 @@ class Checkout:
         slot, self._slot = self._slot, None
         if slot is not None:
             if error is not None:
-                self._stock.totals.cancelled += is_cancelling(slot.driver)
+                self._stock.totals.cancelled += slot.watched.is_cancelling()
             self._stock.put(slot)
         if error is not None:
             raise_named(error)

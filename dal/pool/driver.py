@@ -1,29 +1,70 @@
-"""What the pool must know of asyncpg's connection, and asyncpg does not say in public.
+"""What the pool must know of a connection, and neither asyncpg nor SQLAlchemy's adapter over it says in public.
 
-Each private name is held by a contract test; where one is missing the careful answer is given, which costs a round trip
-or the connection.
+Every private name is held by a contract test.
 """
+
+# ruff: noqa: SLF001 # private names are what this module is for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 
 
-def is_cancelling(driver: asyncpg.Connection) -> bool:
-    """Tell whether the server has not yet answered to the cancellation of a statement."""
-    asked: Any = getattr(driver._protocol, "_is_cancelling", None)  # noqa: SLF001 # see above
-    return asked is None or bool(asked())
+class Watched:
+    """A connection of asyncpg's, under SQLAlchemy's *connection*, and what it is doing."""
 
+    __slots__ = (
+        "_cache", "_in_transaction", "_is_locked", "_protocol", "_section", "connection", "driver", "is_cancelling",
+        "is_closed",
+    )  # fmt: skip
 
-def is_running(connection: Any, driver: asyncpg.Connection) -> bool:
-    """Tell whether somebody still waits for a statement on SQLAlchemy's *connection* or on its *driver*."""
-    mutex = getattr(connection, "_execute_mutex", None)
-    section = getattr(driver, "_stmt_exclusive_section", None)
-    return (mutex is not None and mutex.locked()) or bool(getattr(section, "_acquired", False))
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.driver: asyncpg.Connection = connection.driver_connection
+        self._protocol: Any = self.driver._protocol
+        self._section: Any = self.driver._stmt_exclusive_section
+        self._cache: Any = connection._prepared_statement_cache
+        self._in_transaction: Callable[[], bool] = self._protocol.is_in_transaction
+        self._is_locked: Callable[[], bool] = connection._execute_mutex.locked
+        self.is_closed: Callable[[], bool] = self.driver.is_closed
+        # Whether the server has not yet answered to the cancellation of a statement.
+        self.is_cancelling: Callable[[], bool] = self._protocol._is_cancelling
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody still waits for a statement, or a cancelled one is not answered yet."""
+        return self.is_cancelling() or self._is_locked() or bool(self._section._acquired)
 
-def forget_transaction(driver: asyncpg.Connection) -> None:
-    """Make *driver* forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
-    driver._top_xact = None  # noqa: SLF001 # see above
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open, as the server last said."""
+        return not self.is_closed() and self._in_transaction()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the next one may have it as it is."""
+        # Not by is_busy: this is asked at every checkin.
+        return not (self._in_transaction() or self.is_cancelling() or self._is_locked() or self._section._acquired)
+
+    def forget_transaction(self) -> None:
+        """Forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
+        self.driver._top_xact = None
+
+    def mark(self) -> tuple[int, int]:
+        """Note how many statements were sent until now: by anybody, and by SQLAlchemy."""
+        return self._protocol.queries_count, self._cache._counter if self._cache is not None else 0
+
+    def statement_since(self, mark: tuple[int, int]) -> str | None:
+        """Give the text of the last statement sent since *mark*, None if there is none; prepared ones only.
+
+        Both SQLAlchemy and asyncpg keep what they have prepared in the order of its use: to look there costs nothing
+        before it is asked.
+        """
+        queries, by_sqlalchemy = self.mark()
+        if by_sqlalchemy != mark[1]:
+            return str(max(self._cache._data.values(), key=lambda entry: entry[2][0])[0])
+        entries = self.driver._stmt_cache._entries
+        return str(next(reversed(entries))[0]) if entries and queries != mark[0] else None

@@ -9,9 +9,8 @@ import asyncio
 import time
 from typing import Any, Final
 
-import asyncpg
-
-from dal.call_site import CallSite
+from dal.call_site import CallSite, application_line
+from dal.pool.driver import Watched
 
 _WORDS_SHOWN: Final = 80
 
@@ -19,21 +18,34 @@ _WORDS_SHOWN: Final = 80
 class Lease:
     """One connection that is out; times are on the monotonic clock, in seconds.
 
-    `statement` is the text of the last one that SQLAlchemy sent in this lease, without its values. Taking a lease costs
-    some 2 us, which are for walking the stack.
+    Taking a lease costs some 2 us, most of them for walking the stack.
     """
 
-    __slots__ = ("_task", "call_site", "driver", "reported", "running", "since", "statement", "touched_at")
+    __slots__ = ("_code", "_line", "_mark", "_seen", "_task", "_watched", "reported", "since", "touched_at")
 
-    def __init__(self, since: float) -> None:
-        self.since = since
-        self.touched_at = since
-        self.call_site = CallSite.here()
-        self.driver: asyncpg.Connection | None = None
-        self.statement: str | None = None
-        self.running = False
+    def __init__(self) -> None:
+        self.since = self.touched_at = 0.0
         self.reported = False
+        self._code, self._line = application_line()
         self._task = _running_task()
+        self._watched: Watched | None = None
+        self._mark = self._seen = (0, 0)
+
+    def begin(self, watched: Watched, now: float) -> None:
+        """Begin to hold a connection."""
+        self.since = self.touched_at = now
+        self._watched = watched
+        self._mark = self._seen = watched.mark()
+
+    def look(self, now: float) -> None:
+        """Note whether a statement was sent, or runs, since the last look: `touched_at` is as exact as looks are."""
+        if self._watched is not None and (self._watched.is_busy or self._watched.mark() != self._seen):
+            self.touched_at, self._seen = now, self._watched.mark()
+
+    @property
+    def call_site(self) -> CallSite:
+        """The line of the application that took it."""
+        return CallSite.at(self._code, self._line)
 
     @property
     def task(self) -> str:
@@ -46,23 +58,26 @@ class Lease:
         return time.monotonic() - self.since
 
     @property
+    def running(self) -> bool:
+        """Whether a statement runs."""
+        return self._watched is not None and self._watched.is_busy
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open, as the server last said."""
-        return self.driver is not None and not self.driver.is_closed() and self.driver.is_in_transaction()
+        return self._watched is not None and self._watched.is_in_transaction
 
-    def begins(self, statement: str) -> None:
-        """Note that *statement* is being sent."""
-        self.statement, self.running = statement, True
-
-    def ends(self) -> None:
-        """Note that it was answered."""
-        self.running, self.touched_at = False, time.monotonic()
+    @property
+    def statement(self) -> str | None:
+        """The text of the last statement that was prepared and sent, without its values."""
+        return None if self._watched is None else self._watched.statement_since(self._mark)
 
     def __str__(self) -> str:
         words = f"{self.task} at {self.call_site}, for {self.held_s:.2f} s"
-        if self.statement is None:
+        statement = self.statement
+        if statement is None:
             return words
-        text = " ".join(self.statement.split())
+        text = " ".join(statement.split())
         shown = text if len(text) <= _WORDS_SHOWN else f"{text[:_WORDS_SHOWN]}..."
         doing = "running" if self.running else "idle in a transaction after" if self.in_transaction else "after"
         return f"{words}, {doing} {shown!r}"

@@ -21,6 +21,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
 from dal.errors import CannotConnect
 from dal.pool.checkout import Checkout
+from dal.pool.driver import Watched
 from dal.pool.lease import Lease
 from dal.pool.slot import Slot, expiry
 from dal.pool.status import CREATE_TIME, PoolObserver, PoolStatus
@@ -28,8 +29,6 @@ from dal.pool.stock import Stock
 from dal.pool.upkeep import Upkeep
 from dal.pool_config import PoolConfig
 
-# Where a statement's listener finds who sends it.
-LEASE: Final = "dal_lease"
 _first: Final[ContextVar[bool]] = ContextVar("dal_first_in_line", default=False)
 
 
@@ -135,8 +134,8 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         return len(self.stock.slots) - self.stock.size
 
     def _do_get(self) -> ConnectionPoolEntry:
-        slot = self.stock.take() or await_(self.stock.wait(priority=_first.get()))
-        slot.record.record_info[LEASE] = slot.lease  # type: ignore[index] # None only for records without a pool
+        priority = _first.get()
+        slot = self.stock.take(priority=priority) or await_(self.stock.wait(priority=priority))
         return slot.record
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
@@ -145,7 +144,8 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
             del self._slots[record]
             self.stock.forget(slot)
             return
-        slot.driver = _driver(record)  # another one if a listener had it replaced at checkout
+        if slot.watched.connection is not record.dbapi_connection:  # a listener had it replaced at checkout
+            slot.watched = Watched(record.dbapi_connection)
         self.stock.put(slot)
 
     def _close_connection(self, connection: DBAPIConnection, *, terminate: bool = False) -> None:
@@ -174,12 +174,6 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         now = time.monotonic()
         self.stock.observe(CREATE_TIME, now - started)
         self._upkeep.start()
-        slot = Slot(record, _driver(record), expires_at=expiry(now, self.stock.config.max_lifetime_s))
+        slot = Slot(record, Watched(record.dbapi_connection), expires_at=expiry(now, self.stock.config.max_lifetime_s))
         self._slots[record] = slot
         return slot
-
-
-def _driver(record: ConnectionPoolEntry) -> asyncpg.Connection:
-    driver: Any = record.driver_connection
-    assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # Database opens no other driver
-    return driver

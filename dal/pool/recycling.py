@@ -12,7 +12,7 @@ from typing import Final
 
 import asyncpg
 
-from dal.pool.driver import forget_transaction, is_cancelling, is_running
+from dal.pool.driver import Watched
 from dal.pool.slot import Slot
 from dal.pool.tasks import Tasks
 from dal.pool_config import Recycling
@@ -41,12 +41,11 @@ class Recycler:
 
     def is_clean(self, slot: Slot) -> bool:
         """Tell whether nothing has to be done."""
-        return self._statement is None and not (slot.driver.is_in_transaction() or _is_busy(slot))
+        return self._statement is None and slot.watched.is_at_rest
 
     def can_mend(self, slot: Slot) -> bool:
         """Tell whether it can be made fit: not if it was left in a transaction, or in the middle of a statement."""
-        driver = slot.driver
-        return is_cancelling(driver) or not (driver.is_in_transaction() or _is_busy(slot))
+        return slot.watched.is_cancelling() or slot.watched.is_at_rest
 
     def start(self, slot: Slot) -> None:
         """Make it fit, in the background."""
@@ -67,7 +66,7 @@ class Recycler:
     async def _recycle(self, slot: Slot, statement: str | None) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await _settle(slot.driver)
+                await _settle(slot.watched)
                 if statement is not None:
                     await slot.driver.execute(statement)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -79,14 +78,11 @@ class Recycler:
             self._fit(slot)
 
 
-async def _settle(driver: asyncpg.Connection) -> None:
-    if not is_cancelling(driver):
+async def _settle(watched: Watched) -> None:
+    if not watched.is_cancelling():
         return
+    driver = watched.driver
     await driver.fetchrow(_NOTHING)  # asyncpg sends it when the cancelled statement is answered
-    forget_transaction(driver)
+    watched.forget_transaction()
     if driver.is_in_transaction():
         await driver.execute("ROLLBACK")
-
-
-def _is_busy(slot: Slot) -> bool:
-    return is_cancelling(slot.driver) or is_running(slot.record.dbapi_connection, slot.driver)

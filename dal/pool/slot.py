@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from dal.pool.driver import Watched
 from dal.pool.lease import Lease
 
 # Connections opened together end apart: HikariCP spreads them over 2.5 %, psycopg_pool over 5 %.
@@ -20,11 +21,16 @@ class Slot:
     """A connection that is open; times are on the monotonic clock, in seconds."""
 
     record: ConnectionPoolEntry
-    driver: asyncpg.Connection
+    watched: Watched
     expires_at: float
     idle_since: float = 0.0
     checked_at: float = 0.0
     lease: Lease | None = None
+
+    @property
+    def driver(self) -> asyncpg.Connection:
+        """The driver's connection."""
+        return self.watched.driver
 
 
 def expiry(now: float, lifetime_s: float) -> float:

@@ -36,6 +36,7 @@ from dal.pool.slot import Slot
 from dal.pool_config import PoolConfig
 
 _HOLDERS_NAMED: Final = 3
+_WORDS_KEPT_S: Final = 0.05
 # How often a drain looks whether all have come back.
 _LOOK_S: Final = 0.01
 # Trying again would not help: somebody has to change the password or create the database.
@@ -76,16 +77,20 @@ class Stock:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._alarm: asyncio.TimerHandle | None = None
+        self._worded_at, self._words, self._retry_after_s = float("-inf"), "", 0.0
 
     # Checking out.
 
-    def take(self) -> Slot | None:
-        """Lease the connection that came back last; None if one has to be waited for."""
+    def take(self, *, priority: bool = False) -> Slot | None:
+        """Lease the connection that came back last; None if one has to be waited for, which `wait` does.
+
+        Raises `PoolOverloaded` if there is no room for another one who waits, unless it has *priority*.
+        """
         self._check_place()
         now = time.monotonic()
         while self.idle:
             slot = self.idle.pop()
-            if slot.driver.is_closed():
+            if slot.watched.is_closed():
                 # The loop has already seen the server's FIN: this costs no round trip.
                 self.totals.lost += 1
                 self.drop(slot)
@@ -94,23 +99,23 @@ class Stock:
                 self.drop(slot)
             else:
                 self.totals.checkouts += 1
-                slot.lease = Lease(now)
-                slot.lease.driver = slot.driver
+                slot.lease = Lease()
+                slot.lease.begin(slot.watched, now)
                 return slot
+        if not (priority or self.line.has_room()):
+            self.totals.shed += 1
+            raise self._overload(now)
         return None
 
     async def wait(self, *, priority: bool = False) -> Slot:
         """Lease the next connection that comes back or is opened, when it is this task's turn.
 
-        Raises `PoolOverloaded` or `PoolTimeout`. A waiter with *priority* goes first and is never shed. If the task is
-        cancelled in the moment of its turn, the connection goes to the next one.
+        After `take` only. Raises `PoolOverloaded` or `PoolTimeout`. A waiter with *priority* goes first and is never
+        shed. If the task is cancelled in the moment of its turn, the connection goes to the next one.
         """
-        self._check_place()
         now = time.monotonic()
-        waiter = _Waiter(now, Lease(now))
-        refused = self.line.join(waiter, now, priority=priority)
-        if refused is not None:
-            self._shed([refused])
+        waiter = _Waiter(now, Lease())
+        self.line.join(waiter, priority=priority)
         self.opener.grow()
         self._set_alarm(now)
         try:
@@ -127,7 +132,7 @@ class Stock:
         now = time.monotonic()
         if lease is not None:
             self._note_hold(lease, now - lease.since)
-        if self.is_closed or slot.driver.is_closed():
+        if self.is_closed or slot.watched.is_closed():
             self.totals.lost += not self.is_closed
             self.drop(slot)
         elif slot.expires_at <= now:
@@ -283,8 +288,7 @@ class Stock:
         self.waits.add(waited_s)
         self.observe(status.WAIT_TIME, waited_s)
         self.totals.checkouts += 1
-        waiter.lease.since = waiter.lease.touched_at = now
-        waiter.lease.driver = slot.driver
+        waiter.lease.begin(slot.watched, now)
         slot.lease = waiter.lease
         waiter.future.set_result(slot)
 
@@ -314,13 +318,9 @@ class Stock:
             self._fail(waiter, PoolTimeout(self._exhausted(time.monotonic() - waiter.since)), self.opener.last_failure)
 
     def _shed(self, waiters: list[_Waiter]) -> None:
-        if not waiters:
-            return
         self.totals.shed += len(waiters)
-        retry_after_s = self.line.retry_after_s(self.size)
-        message = self._overloaded(retry_after_s)
         for waiter in waiters:
-            self._fail(waiter, PoolOverloaded(message, retry_after_s))
+            self._fail(waiter, self._overload(waiter.since))
 
     def _fail(self, waiter: _Waiter, error: Exception, cause: Exception | None = None) -> None:
         if not waiter.future.done():
@@ -343,11 +343,16 @@ class Stock:
         )
         return f"no connection after {waited_s:.2f} s: {self._who()} {advice}"
 
-    def _overloaded(self, retry_after_s: float) -> str:
-        return (
-            f"the pool is overloaded: {self._who()} "
-            f"Try again in {retry_after_s:.2f} s, serve fewer requests at once, or raise PoolConfig.size."
-        )
+    def _overload(self, now: float) -> PoolOverloaded:
+        """Make the error; thousands a second may need one, so its words are kept for a moment."""
+        if now - self._worded_at >= _WORDS_KEPT_S:
+            self._worded_at = now
+            self._retry_after_s = self.line.retry_after_s(self.size)
+            self._words = (
+                f"the pool is overloaded: {self._who()} "
+                f"Try again in {self._retry_after_s:.2f} s, serve fewer requests at once, or raise PoolConfig.size."
+            )
+        return PoolOverloaded(self._words, self._retry_after_s)
 
     def _who(self) -> str:
         leases = self.leases()
@@ -357,18 +362,16 @@ class Stock:
         return f"{len(leases)} of {most} are out, {len(self.line) + 1} wait. Longest held: {holders}."
 
     def _check_place(self) -> None:
-        if self.is_closed:
-            raise PoolClosed("the database is closed: open it again, or keep it open for as long as it is used.")
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if loop is self._loop and loop is not None:
-            return
-        if self._loop is None and loop is not None:
+        except RuntimeError as error:
+            raise PoolMisused(self._misuse()) from error
+        if self._loop is None:
             self._loop, self._process = loop, os.getpid()
-            return
-        raise PoolMisused(self._misuse())
+        if loop is not self._loop:
+            raise PoolMisused(self._misuse())
+        if self.is_closed:
+            raise PoolClosed("the database is closed: open it again, or keep it open for as long as it is used.")
 
     def _misuse(self) -> str:
         where = "after a fork" if os.getpid() != self._process else "from another event loop or thread"

@@ -67,6 +67,7 @@ def look(stock: Stock, now: float) -> None:
             stock.recycler.ping(slot)
     for slot in stock.slots:
         if slot.lease is not None and not slot.lease.reported:
+            slot.lease.look(now)
             _report(stock, slot, slot.lease, now)
     stock.opener.grow()
 
@@ -80,14 +81,10 @@ def _report(stock: Stock, slot: Slot, lease: Lease, now: float) -> None:
         lease.reported = True
         stock.totals.leaked += 1
         logger.warning("a connection was not given back: %s. Is its session or unit of work ever closed?", lease)
-    elif _is_idle_in_transaction(lease) and now - lease.touched_at >= stock.config.idle_in_transaction_s:
+    elif lease.in_transaction and now - lease.touched_at >= stock.config.idle_in_transaction_s:
         lease.reported = True
         logger.warning(
             "a transaction waits for something else than its statements: %s. "
             "Give the connection back before a slow call, and take it again after.",
             lease,
         )
-
-
-def _is_idle_in_transaction(lease: Lease) -> bool:
-    return lease.statement is not None and not lease.running and lease.in_transaction
