@@ -17,7 +17,6 @@ import asyncpg
 from sqlalchemy import URL
 
 from dal.errors import SandboxBroken
-from dal.testing import wire
 from dal.testing.sandbox.client import Client
 from dal.testing.sandbox.transaction import Transaction
 
@@ -49,16 +48,16 @@ class Sandbox:
         self._connect = connect
         self._cancel = cancel
         self._clients: dict[int, Client] = {}
-        self._serving: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._transaction: Transaction | None = None
 
     async def begin(self) -> None:
         """Take connections, in a transaction that is new."""
-        if self._listener is None:
-            self._listener = await asyncio.start_unix_server(self._serve, self._folder / f".s.PGSQL.{_PORT}")
         if self._transaction is None or self._transaction.is_lost:
             self._transaction = Transaction(await self._connect(), self._cancel)
+        if self._listener is None:
+            path = self._folder / f".s.PGSQL.{_PORT}"
+            self._listener = await asyncio.get_running_loop().create_unix_server(self._client, path)
         self._transaction.begin()
 
     async def end(self) -> None:
@@ -82,10 +81,11 @@ class Sandbox:
             )
 
     async def _throw_out(self) -> None:
-        for client in list(self._clients.values()):
-            await client.leave()
-        if self._serving:
-            await asyncio.wait(self._serving)
+        clients = list(self._clients.values())
+        for client in clients:
+            client.leave()
+        if clients:
+            await asyncio.wait([client.gone for client in clients])
 
     async def close(self) -> None:
         """Listen no more, and close the connection."""
@@ -95,41 +95,6 @@ class Sandbox:
             self._transaction.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 # asyncio calls this in a task
-        self._serving.add(task)
-        try:
-            code, body = await _startup(reader, writer)
-            if code == wire.CANCEL:
-                await self._cancel_statement(secret=int.from_bytes(body[4:8]))
-            elif self._transaction is not None:
-                await self._serve_client(Client(self._transaction, reader, writer, wire.startup_options(body)))
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # gone in the middle of a word
-        finally:
-            writer.transport.abort()
-            self._serving.discard(task)
-
-    async def _serve_client(self, client: Client) -> None:
-        self._clients[client.secret] = client
-        try:
-            await client.serve()
-        finally:
-            await client.leave()
-            del self._clients[client.secret]
-
-    async def _cancel_statement(self, secret: int) -> None:
-        client = self._clients.get(secret)
-        if client is not None and self._transaction is not None:
-            await self._transaction.cancel(client)
-
-
-async def _startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, bytes]:
-    while True:
-        size = int.from_bytes(await reader.readexactly(4))
-        body = await reader.readexactly(size - 4)
-        code = int.from_bytes(body[:4])
-        if code not in wire.ENCRYPTIONS:
-            return code, body[4:]
-        writer.write(b"N")
+    def _client(self) -> Client:
+        assert self._transaction is not None  # noqa: S101 # it is there before the listener
+        return Client(self._transaction, self._clients, str(self.url.database))

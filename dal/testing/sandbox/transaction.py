@@ -1,28 +1,20 @@
-"""The one transaction on the one connection, and whose turn it is to speak in it.
+"""The one transaction, on the one connection to the server.
 
-A savepoint stands where the last unit of work ended: the next one is undone by going back there, and committed by
-moving the savepoint on. Refuses: knowing what a client said.
+Refuses: knowing what a client said.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 import asyncpg
 
 from dal.testing import wire
-
-# What COMMIT checks is checked, and is deferred again for the next unit of work.
-_CHECK: Final = (
-    "SAVEPOINT dal_check; SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK TO SAVEPOINT dal_check; RELEASE SAVEPOINT dal_check"
-)
-BEGIN: Final = "SAVEPOINT dal_begun"
-NEXT: Final = "RELEASE SAVEPOINT dal_sandbox; SAVEPOINT dal_sandbox"
-COMMIT: Final = f"{_CHECK}; {NEXT}"
-ROLLBACK: Final = "ROLLBACK TO SAVEPOINT dal_sandbox"
+from dal.testing.sandbox import statements
+from dal.testing.sandbox.turns import Turns
 
 # What a server tells a new client of its settings, and drivers want to know.
 _TOLD: Final = (
@@ -41,19 +33,6 @@ class Answer(Protocol):
         """Take the end of the answer."""
 
 
-class Holder(Protocol):
-    """Who has the turn."""
-
-    last: str
-
-    def idle_s(self) -> float:
-        """How long the server has waited for the next statement, in seconds."""
-        ...
-
-    def end_series(self) -> None:
-        """End what was begun and left."""
-
-
 class Transaction(asyncio.Protocol):
     """A connection that *driver* has logged in, then spoken to by message; answers come in the order of questions.
 
@@ -64,18 +43,20 @@ class Transaction(asyncio.Protocol):
         self.pid: int = driver.get_server_pid()
         told = driver.get_settings()
         self.told = {name: str(getattr(told, name)) for name in _TOLD if hasattr(told, name)}
-        self.turn = asyncio.Lock()
-        self.cancelling = asyncio.Lock()
-        self.holder: Holder | None = None
+        self.user: str = told.session_authorization
+        self.turns = Turns()
         self.is_lost = False
+        self.is_full = False  # the server takes in no more for now
         self.ended_by: str | None = None
-        self._cancel = cancel
-        self._settings: Mapping[str, str] | None = None
+        self.settings: Sequence[str] | None = None  # in force; None if nobody knows
         # Most clients of a test-suite have the same settings: they are set before the first of a test comes.
-        self._usual: Mapping[str, str] = {}
+        self._usual: Sequence[str] = ()
+        self._cancel = cancel
+        self._cancelling: set[asyncio.Task[None]] = set()
         self._driver = driver
         self._frames = wire.Frames()
         self._answers: deque[Answer] = deque()
+        self._deaf_for: set[object] = set()
         # asyncpg has no public way to its transport; held by a contract test.
         self._transport: asyncio.Transport = driver._transport  # noqa: SLF001
         self._transport.set_protocol(self)
@@ -89,40 +70,46 @@ class Transaction(asyncio.Protocol):
         """Send a message, or the first of several, that end in one ReadyForQuery."""
         self._answers.append(answer)
         self._out.write(message)
+        if self.is_lost:
+            self._give_up()
 
-    def execute(self, text: str) -> asyncio.Future[str | None]:
-        """Run *text* between the clients' questions; gives the server's error, if there is one."""
-        done = _Done()
-        self.ask(wire.query(text), done)
-        return done.future
+    def execute(self, text: str, refused: Callable[[bytes], None] | None = None) -> None:
+        """Run *text* between the clients' questions; *refused* hears the server's error, if there is one."""
+        self.ask(wire.query(text), _Unheard(refused))
 
     def begin(self) -> None:
         """Begin anew, without waiting for it: what is said next comes after it."""
-        self.ended_by, self._settings = None, self._usual
-        self.execute("; ".join(["BEGIN", *_set(self._usual), "SAVEPOINT dal_sandbox"]))
+        self.ended_by, self.settings = None, self._usual
+        self.execute("; ".join(["BEGIN", *self._usual, "SAVEPOINT dal_sandbox"]))
 
     def end(self) -> None:
         """Roll everything back, without waiting for it."""
         self.execute("ROLLBACK")
         self.execute("DISCARD ALL")
 
-    def use(self, settings: Mapping[str, str]) -> None:
+    def use(self, settings: Sequence[str], refused: Callable[[bytes], None]) -> None:
         """Run what follows with *settings*, and with nothing else that others have set."""
-        if settings == self._settings:
+        if settings == self.settings:
             return
-        self._settings = self._usual = settings
-        self.execute("; ".join(["RELEASE SAVEPOINT dal_sandbox", "RESET ROLE", "RESET ALL", *_set(settings)]))
-        self.execute("SAVEPOINT dal_sandbox")
 
-    def forget_settings(self) -> None:
-        """Set everything again for the next unit of work: SET LOCAL would outlive the one that said it."""
-        self._settings = None
+        def forget(error: bytes) -> None:
+            self.settings, self._usual = None, ()
+            refused(error)
 
-    async def cancel(self, holder: Holder) -> None:
-        """Cancel what is running, if it is *holder*'s; a cancellation that comes late would hit somebody else."""
-        async with self.cancelling:
-            if self.holder is holder and not holder.idle_s():
-                await self._cancel(self.pid)
+        self.settings = self._usual = settings
+        self.execute(statements.use(settings), forget)
+
+    def cancel(self, answer: Answer) -> asyncio.Task[None]:
+        """Cancel what is running, if it is *answer*'s question."""
+        task = asyncio.create_task(self._cancel_question(answer))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+        return task
+
+    def listen(self, whom: object, *, listens: bool) -> None:
+        """Hear the server, or do not: as long as one of those who say so cannot listen, nobody does."""
+        (self._deaf_for.discard if listens else self._deaf_for.add)(whom)
+        (self._transport.pause_reading if self._deaf_for else self._transport.resume_reading)()
 
     def close(self) -> None:
         """Close the connection."""
@@ -138,35 +125,51 @@ class Transaction(asyncio.Protocol):
             else:
                 self._answers[0].heard(message)
 
+    def pause_writing(self) -> None:
+        """Take no more from whoever has the turn."""
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        """Go on where `pause_writing` stopped."""
+        self.is_full = False
+        if self.turns.holder is not None:
+            self.turns.holder.go_on()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who wait that no answer comes."""
         self.is_lost = True
         self._driver.terminate()
+        self._give_up()
+
+    def _give_up(self) -> None:
         while self._answers:
             answer = self._answers.popleft()
             answer.heard(wire.error("57P01", "the sandbox's connection is lost"))
             answer.ready(wire.FAILED)
 
+    async def _cancel_question(self, answer: Answer) -> None:
+        while answer in self._answers and self._answers[0] is not answer:
+            await asyncio.sleep(0)  # the sandbox's own questions before it take no time
+        if answer not in self._answers:
+            return
+        # A cancellation that comes late would hit somebody else, who must not be asked before.
+        token = object()
+        self.listen(token, listens=False)
+        try:
+            await self._cancel(self.pid)
+        finally:
+            self.listen(token, listens=True)
 
-class _Done:
-    """The answer to what the sandbox asks by itself."""
 
-    def __init__(self) -> None:
-        self.future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._error: str | None = None
+class _Unheard:
+    """The answer to what the sandbox says by itself."""
+
+    def __init__(self, refused: Callable[[bytes], None] | None) -> None:
+        self._refused = refused
 
     def heard(self, message: bytes) -> None:
-        if message[:1] == wire.ERROR:
-            self._error = wire.error_text(message)
+        if message[:1] == wire.ERROR and self._refused is not None:
+            self._refused(message)
 
     def ready(self, status: bytes) -> None:
-        if not self.future.done():
-            self.future.set_result(self._error)
-
-
-def _set(settings: Mapping[str, str]) -> list[str]:
-    return [f"SELECT set_config('{_quoted(name)}', '{_quoted(value)}', false)" for name, value in settings.items()]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+        pass
