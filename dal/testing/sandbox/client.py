@@ -300,7 +300,7 @@ class Client(asyncio.Protocol):
     def ready(self, status: bytes) -> None:
         """End the answer, and this client's turn if its transaction or its single statement is over."""
         if status == wire.IDLE:
-            self._server.ended_by = self.last
+            self._server.ended_by, self._owes = self.last, None
         failed = status == wire.FAILED
         self._steps.clear()
         if self._status != wire.IDLE:
@@ -309,6 +309,7 @@ class Client(asyncio.Protocol):
             self._own.clear()
             self._server.execute(statements.ROLLBACK)
         elif self._owes == statements.COMMIT:
+            self._owes = None
             text, steps = statements.commit(self._leaves)
             self._steps.extend(steps)
             self._server.ask(wire.query(text), self)

@@ -149,7 +149,7 @@ class Transaction(asyncio.Protocol):
 
     async def _cancel_question(self, answer: Answer) -> None:
         while answer in self._answers and self._answers[0] is not answer:
-            await asyncio.sleep(0)  # the sandbox's own questions before it take no time
+            await asyncio.sleep(0)  # noqa: ASYNC110 # the sandbox's own questions before it take no time
         if answer not in self._answers:
             return
         # A cancellation that comes late would hit somebody else, who must not be asked before.
