@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,6 +41,10 @@ class Background:
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin *work*, and go on."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Have *function* called before anything that comes later, and go on."""
+        self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
         """Cancel what is left, and end the thread."""

@@ -53,7 +53,9 @@ class Kit:
         another database then.
         """
         sandbox = self._sandbox = self._sandbox or self._new_sandbox()
-        self._background.run(sandbox.begin())
+        if not sandbox.is_open:
+            self._background.run(sandbox.open())
+        self._background.call(sandbox.begin)  # whoever connects now comes after it
         try:
             yield sandbox.url
         finally:

@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 10.0
 
 
 class Sandbox:
-    """Opened for a test by `begin()`; `end()` rolls everything back. To be used in one loop, not that of a test.
+    """Lent to a test from `begin()` to `end()`, which rolls everything back. To be used in one loop, not that of a test.
 
     *connect* opens a connection of asyncpg's own to the database; *cancel* stops what the server's process of that
     number is running. A sandbox listens on a unix socket that is this user's alone.
@@ -51,13 +51,21 @@ class Sandbox:
         self._listener: asyncio.Server | None = None
         self._transaction: Transaction | None = None
 
-    async def begin(self) -> None:
-        """Take connections, in a transaction that is new."""
-        if self._transaction is None or self._transaction.is_lost:
-            self._transaction = Transaction(await self._connect(), self._cancel)
+    @property
+    def is_open(self) -> bool:
+        """Whether `begin()` may be called; to be asked from any thread."""
+        return self._transaction is not None and not self._transaction.is_lost
+
+    async def open(self) -> None:
+        """Connect, and take connections."""
+        self._transaction = Transaction(await self._connect(), self._cancel)
         if self._listener is None:
             path = self._folder / f".s.PGSQL.{_PORT}"
             self._listener = await asyncio.get_running_loop().create_unix_server(self._client, path)
+
+    def begin(self) -> None:
+        """Begin a new transaction, without waiting for it."""
+        assert self._transaction is not None  # noqa: S101 # it is open
         self._transaction.begin()
 
     async def end(self) -> None:
