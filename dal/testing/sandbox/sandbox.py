@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 10.0
 
 
 class Sandbox:
-    """Lent to a test from `begin()` to `end()`, which rolls everything back. To be used in one loop, not that of a test.
+    """Lent from `begin()` to `end()`, which rolls everything back. To be used in one loop, not that of a test.
 
     *connect* opens a connection of asyncpg's own to the database; *cancel* stops what the server's process of that
     number is running. A sandbox listens on a unix socket that is this user's alone.

@@ -148,8 +148,9 @@ class Transaction(asyncio.Protocol):
             answer.ready(wire.FAILED)
 
     async def _cancel_question(self, answer: Answer) -> None:
-        while answer in self._answers and self._answers[0] is not answer:
-            await asyncio.sleep(0)  # noqa: ASYNC110 # the sandbox's own questions before it take no time
+        # The sandbox's own questions before it take no time.
+        while answer in self._answers and self._answers[0] is not answer:  # noqa: ASYNC110 # too short to be told
+            await asyncio.sleep(0)
         if answer not in self._answers:
             return
         # A cancellation that comes late would hit somebody else, who must not be asked before.
