@@ -102,7 +102,8 @@ class OnPsycopg:
     pool: AsyncConnectionPool
 
     def checkout(self) -> AbstractAsyncContextManager[object]:
-        return self.pool.connection()
+        lent: AbstractAsyncContextManager[object] = self.pool.connection()
+        return lent
 
     async def sleep(self) -> None:
         async with self.pool.connection() as connection:

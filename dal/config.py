@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import EllipsisType
 from typing import Final
 
 from sqlalchemy import URL, exc, make_url
@@ -35,8 +36,10 @@ _SHAPE: Final = "postgresql://user@host:5432/database"
 class DatabaseConfig:
     """One PostgreSQL database: where it is, how its pool is cut, and what its sessions start with.
 
-    The password is in `url` and shows in no repr. `server_settings` are run-time parameters set for every connection,
-    such as `search_path` or `statement_timeout`. With `hide_parameters=False` errors and logs show bound values.
+    The password is in `url` and shows in no repr; `password` is asked for one at each connect, for credentials that
+    rotate (call `db.pool.expire()` when the old ones end). `server_settings` are run-time parameters set for every
+    connection, such as `search_path` or `statement_timeout`. With `hide_parameters=False` errors and logs show bound
+    values.
     """
 
     url: URL
@@ -44,18 +47,19 @@ class DatabaseConfig:
     server_settings: Mapping[str, str] = field(default_factory=dict)
     application_name: str = "dal"
     hide_parameters: bool = True
+    password: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", parse_url(self.url))  # the way in for a frozen dataclass's own set-up
 
     @classmethod
-    def from_url(cls, url: str | URL, *, pool: PoolConfig | None = None) -> DatabaseConfig:
+    def from_url(cls, url: str | URL, *, pool: PoolConfig | EllipsisType = ...) -> DatabaseConfig:
         """Take *url* as libpq would write it; `postgres://` and `postgresql://` mean asyncpg here."""
         parsed = parse_url(url)
         name = parsed.query.get("application_name", "dal")
         return cls(
             url=parsed.difference_update_query(["application_name"]),
-            pool=pool or PoolConfig(),
+            pool=PoolConfig() if pool is ... else pool,
             application_name=name if isinstance(name, str) else name[-1],
         )
 

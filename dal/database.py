@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, Final, Self
 
 import asyncpg
@@ -16,35 +16,39 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.pool import LeasedQueuePool, PoolObserver, listen
+from dal.pool import LeasedQueuePool, PoolObserver, listen, warn_of_limits
 from dal.pool_config import PoolConfig
 from dal.session import driver_connection
 from dal.telemetry import statement_sent
 
 # The oldest major version that the PostgreSQL project still mends.
 OLDEST_SERVER: Final = 14
+# One connection, opened when it is needed, which is what a script has.
+_ONE: Final = PoolConfig(size=1, min_idle=0)
 
 
 class Database:
     """A database as an application holds it: one per process, opened once.
 
-    `async with Database(url) as db:` opens the pool to its size, so that a wrong URL, password or server shows at the
-    start and not at the first request. Bound to a `Database`, a repository runs every call on its own.
+    `async with Database(url) as db:` opens the pool to its floor, so that a wrong URL, password or server shows at the
+    start and not at the first request. With `pool=None` there is one connection and no pool, for a script or a job.
+    Bound to a `Database`, a repository runs every call on its own. It belongs to the event loop that it is first used
+    in, and raises `PoolMisused` elsewhere: in another loop or thread, or after a fork.
     """
 
     def __init__(
         self,
         config: str | URL | DatabaseConfig,
         *,
-        pool: PoolConfig | None = None,
+        pool: PoolConfig | EllipsisType | None = ...,
         observer: PoolObserver | None = None,
     ) -> None:
         if isinstance(config, DatabaseConfig):
-            if pool is not None:
+            if pool is not ...:
                 raise ConfigError("the pool is given twice: in the DatabaseConfig and as pool=.")
             self.config = config
         else:
-            self.config = DatabaseConfig.from_url(config, pool=pool)
+            self.config = DatabaseConfig.from_url(config, pool=_ONE if pool is None else pool)
         self.engine = _create_engine(self.config, observer)
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -64,7 +68,7 @@ class Database:
         await self.close()
 
     async def open(self) -> None:
-        """Connect the whole pool, and refuse a server that is too old.
+        """Open the pool to its floor, refuse a server that is too old, and warn of one that allows too few connections.
 
         Raises `CannotConnect`, `InvalidAuthorization`, `InvalidCatalogName` or `ConfigError`; nothing stays open then.
         """
@@ -72,6 +76,8 @@ class Database:
             self.engine.sync_engine.dispose(close=False)  # which makes another pool
         try:
             await self.pool.stock.open()
+            async with self.checkout() as driver:
+                await warn_of_limits(driver, self.config.pool)
         except BaseException:
             await self.close()
             raise
@@ -154,6 +160,7 @@ def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> Asy
         connect_args={
             "async_creator_fn": connect,
             "timeout": config.pool.connect_timeout_s,
+            **({} if config.password is None else {"password": config.password}),
             "server_settings": {"application_name": config.application_name, **config.server_settings},
         },
     )

@@ -12,6 +12,7 @@ MISSING = {
         "import asyncio\nfrom dal.demo.repositories import Regions\nasyncio.run(Regions(None).copy_in('file'))",
         "arrow",
     ),
+    "anyio": ("import dal.blocking", "blocking"),
     "pgpq": ("from dal.copy import copy_in", "arrow"),
     "platformdirs": ("from dal.testing import EmbeddedServer; EmbeddedServer('x')", "embedded"),
     "testcontainers": ("from dal.testing import server_url\nwith server_url('x', 'container'): pass", "testing"),

@@ -1,8 +1,19 @@
 """The connection pool, and who holds its connections."""
 
 from dal.pool.lease import Lease
+from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
 from dal.pool.queue_pool import LeasedQueuePool, first_in_line
 from dal.pool.status import Histogram, PoolObserver, PoolStatus, Totals
 
-__all__ = ["Histogram", "Lease", "LeasedQueuePool", "PoolObserver", "PoolStatus", "Totals", "first_in_line", "listen"]
+__all__ = [
+    "Histogram",
+    "Lease",
+    "LeasedQueuePool",
+    "PoolObserver",
+    "PoolStatus",
+    "Totals",
+    "first_in_line",
+    "listen",
+    "warn_of_limits",
+]

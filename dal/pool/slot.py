@@ -27,6 +27,15 @@ class Slot:
     checked_at: float = 0.0
     lease: Lease | None = None
 
+    def age(self, seconds: float) -> None:
+        """Be as if *seconds* had passed."""
+        self.expires_at -= seconds
+        self.idle_since -= seconds
+        self.checked_at -= seconds
+        if self.lease is not None:
+            self.lease.since -= seconds
+            self.lease.touched_at -= seconds
+
     @property
     def driver(self) -> asyncpg.Connection:
         """The driver's connection."""

@@ -16,6 +16,7 @@ from dal.errors import DALError
 from dal.pool_config import PoolConfig
 from dal.telemetry import StatementLog
 from dal.testing.asynchronous import async_fixture
+from dal.testing.clock import Clock
 from dal.testing.embedded import EmbeddedServer
 from dal.testing.kit import Kit
 from dal.testing.making import Factory
@@ -171,6 +172,12 @@ async def db(database_url: URL, pg_kit: Kit) -> AsyncGenerator[Database]:
         # What the test dropped would be ended by the garbage collector, in the middle of another test.
         database.pool.terminate_leased()
         await database.close()
+
+
+@pytest.fixture
+def clock(db: Database) -> Clock:
+    """Lend the time of `db`'s pool: `clock.advance(1800)` ends the lifetime of all its connections."""
+    return Clock(db)
 
 
 @async_fixture
