@@ -142,7 +142,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         slot = self._slots[record]
         if record.dbapi_connection is None:  # invalidated or detached
             del self._slots[record]
-            self.stock.forget(slot)
+            self.stock.lose(slot)
             return
         if slot.watched.connection is not record.dbapi_connection:  # a listener had it replaced at checkout
             slot.watched = Watched(record.dbapi_connection)

@@ -132,8 +132,10 @@ class Stock:
         now = time.monotonic()
         if lease is not None:
             self._note_hold(lease, now - lease.since)
-        if self.is_closed or slot.watched.is_closed():
-            self.totals.lost += not self.is_closed
+        if self.is_closed:
+            self.drop(slot)
+        elif slot.watched.is_closed():
+            self.totals.lost += 1
             self.drop(slot)
         elif slot.expires_at <= now:
             self.totals.expired += 1
@@ -166,6 +168,15 @@ class Stock:
         self.closer.close(slot.driver)
         if not self.is_closed:
             self.opener.grow()
+
+    def lose(self, slot: Slot) -> None:
+        """Take note that a connection which was leased does not come back: it broke, or whoever had it keeps it."""
+        if slot.lease is not None:
+            self._note_hold(slot.lease, time.monotonic() - slot.lease.since)
+        self.totals.lost += slot.watched.is_closed()
+        self.forget(slot)
+        with suppress(RuntimeError):  # the garbage collector, outside a running loop: nobody waits there
+            asyncio.get_running_loop().call_soon(self.opener.grow)
 
     def forget(self, slot: Slot) -> None:
         """Count a connection no more."""
