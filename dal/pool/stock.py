@@ -137,6 +137,7 @@ class Stock:
         elif slot.watched.is_closed():
             self.totals.lost += 1
             self.drop(slot)
+            self.suspect()
         elif slot.expires_at <= now:
             self.totals.expired += 1
             self.drop(slot)
