@@ -297,10 +297,13 @@ def driver_errors_named(*, hide_parameters: bool = True) -> Generator[None]:
         raise_named(error, hide_parameters=hide_parameters)
 
 
-def raise_named(error: BaseException, *, hide_parameters: bool = True) -> None:
-    """Raise the driver's *error* by its name; return if it is none of the driver's."""
+def raise_named(error: BaseException, *, hide_parameters: bool = True, disconnected: bool = False) -> None:
+    """Raise the driver's *error* by its name; return if it is none of the driver's.
+
+    *disconnected* is the caller's knowledge that the connection is gone.
+    """
     if isinstance(error, _DRIVER_ERRORS):
-        lost = isinstance(error, ConnectionError)
+        lost = disconnected or isinstance(error, ConnectionError)
         raise from_driver(error, hide_parameters=hide_parameters, disconnected=lost) from error
 
 

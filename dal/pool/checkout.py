@@ -35,9 +35,11 @@ class Checkout:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         slot, self._slot = self._slot, None
+        lost = False
         if slot is not None:
             if error is not None:
+                lost = slot.watched.is_closed()  # by the server: the pool closes it later
                 self._stock.totals.cancelled += slot.watched.is_cancelling()
             self._stock.put(slot)
         if error is not None:
-            raise_named(error)
+            raise_named(error, disconnected=lost)
