@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.pool import LeasedQueuePool, PoolObserver, listen, warn_of_limits
+from dal.pool import Connection, LeasedQueuePool, PoolObserver, listen, warn_of_limits
 from dal.pool_config import PoolConfig
 from dal.session import driver_connection
 from dal.telemetry import statement_sent
@@ -159,6 +159,7 @@ def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> Asy
         hide_parameters=config.hide_parameters,
         connect_args={
             "async_creator_fn": connect,
+            "connection_class": Connection,
             "timeout": config.pool.connect_timeout_s,
             **({} if config.password is None else {"password": config.password}),
             "server_settings": {"application_name": config.application_name, **config.server_settings},

@@ -1,5 +1,6 @@
 """The connection pool, and who holds its connections."""
 
+from dal.pool.connection import Connection
 from dal.pool.lease import Lease
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
@@ -7,6 +8,7 @@ from dal.pool.queue_pool import LeasedQueuePool, first_in_line
 from dal.pool.status import Histogram, PoolObserver, PoolStatus, Totals
 
 __all__ = [
+    "Connection",
     "Histogram",
     "Lease",
     "LeasedQueuePool",
