@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import pytest
@@ -68,7 +68,7 @@ class Pool:
     def run(self, clients: Iterable[Client]) -> list[Client]:
         everybody = list(clients)
         for client in everybody:
-            self._at(client.since, lambda now, client=client: self._comes(client, now))
+            self._at(client.since, partial(self._comes, client))
         while self._events:
             now, _, event = heapq.heappop(self._events)
             event(now)

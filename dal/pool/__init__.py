@@ -2,10 +2,11 @@
 
 from dal.pool.connection import Connection
 from dal.pool.lease import Lease
+from dal.pool.ledger import PoolObserver
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
 from dal.pool.queue_pool import LeasedQueuePool, first_in_line
-from dal.pool.status import Histogram, PoolObserver, PoolStatus, Totals
+from dal.pool.status import Histogram, PoolStatus, Totals
 
 __all__ = [
     "Connection",

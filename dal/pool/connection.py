@@ -14,7 +14,7 @@ import asyncpg
 ROLLBACK_S: Final = 5.0
 
 
-class Connection(asyncpg.Connection):
+class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
     """A connection that is cut off if a ROLLBACK gets no answer; the server then rolls back by itself."""
 
     __slots__ = ()

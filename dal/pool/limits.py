@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from dal.pool.status import logger
+from dal.pool.ledger import logger
 from dal.pool_config import PoolConfig
 
 # What is left for this role here, by the server, by the role and by the database; the latter two are -1 without limit.

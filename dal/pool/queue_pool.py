@@ -23,12 +23,15 @@ from dal.errors import CannotConnect
 from dal.pool.checkout import Checkout
 from dal.pool.driver import Watched
 from dal.pool.lease import Lease
+from dal.pool.ledger import PoolObserver
 from dal.pool.slot import Slot, expiry
-from dal.pool.status import CREATE_TIME, PoolObserver, PoolStatus
+from dal.pool.status import PoolStatus
 from dal.pool.stock import Stock
 from dal.pool.upkeep import Upkeep
 from dal.pool_config import PoolConfig
 
+# Under which name a record knows its slot.
+_SLOT: Final = "dal_slot"
 _first: Final[ContextVar[bool]] = ContextVar("dal_first_in_line", default=False)
 
 
@@ -54,7 +57,6 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
     ) -> None:
         super().__init__(creator, **options)
         self.stock = Stock(pool_config or PoolConfig(), self._open, pool_observer)
-        self._slots: dict[ConnectionPoolEntry, Slot] = {}
         self._upkeep = Upkeep(self.stock)
 
     def recreate(self) -> LeasedQueuePool:
@@ -62,7 +64,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         return type(self)(
             self._creator,
             pool_config=self.stock.config,
-            pool_observer=self.stock.observer,
+            pool_observer=self.stock.ledger.observer,
             echo=self.echo,
             logging_name=self._orig_logging_name,
             reset_on_return=self._reset_on_return,
@@ -111,9 +113,8 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
 
     def terminate_leased(self) -> None:
         """End the connections that are out: what the garbage collector finds of them later is none of its business."""
-        for record, slot in list(self._slots.items()):
-            if slot.lease is not None:
-                record.invalidate()
+        for slot in [slot for slot in self.stock.slots if slot.lease is not None]:
+            slot.record.invalidate()
 
     # What SQLAlchemy asks of it.
 
@@ -139,9 +140,8 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         return slot.record
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        slot = self._slots[record]
+        slot = _slot(record)
         if record.dbapi_connection is None:  # invalidated or detached
-            del self._slots[record]
             self.stock.lose(slot)
             return
         if slot.watched.connection is not record.dbapi_connection:  # a listener had it replaced at checkout
@@ -172,8 +172,19 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         except TimeoutError as error:
             raise CannotConnect(f"the server took a connection, and said nothing for {limit_s} s.") from error
         now = time.monotonic()
-        self.stock.observe(CREATE_TIME, now - started)
+        self.stock.ledger.created(now - started)
         self._upkeep.start()
         slot = Slot(record, Watched(record.dbapi_connection), expires_at=expiry(now, self.stock.config.max_lifetime_s))
-        self._slots[record] = slot
+        _info(record)[_SLOT] = slot
         return slot
+
+
+def _slot(record: ConnectionPoolEntry) -> Slot:
+    slot: Slot = _info(record)[_SLOT]
+    return slot
+
+
+def _info(record: ConnectionPoolEntry) -> dict[Any, Any]:
+    info = record.record_info
+    assert info is not None  # noqa: S101 # None is for records without a pool
+    return info

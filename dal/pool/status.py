@@ -5,32 +5,12 @@ Refuses: changing any of it.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from typing import Final, Protocol
-
-logger: Final = logging.getLogger("dal.pool")
-
-# The names of OpenTelemetry's semantic conventions for database client pools; times in seconds.
-WAIT_TIME: Final = "db.client.connection.wait_time"
-USE_TIME: Final = "db.client.connection.use_time"
-CREATE_TIME: Final = "db.client.connection.create_time"
-TIMEOUTS: Final = "db.client.connection.timeouts"
+from typing import Final
 
 # Bounds double from 0.1 ms, so that the last of them is beyond an hour.
 _FIRST_BOUND_S: Final = 0.0001
 _BUCKETS: Final = 26
-
-
-class PoolObserver(Protocol):
-    """Hears what a pool does, by OpenTelemetry's names; must be quick and raise nothing.
-
-    `db.client.connection.count` and `.pending_requests` are gauges: read them from `PoolStatus` when asked.
-    """
-
-    def record(self, metric: str, value: float) -> None:
-        """Take one measurement: seconds, or 1 for something that is counted."""
-        ...
 
 
 class Histogram:

@@ -10,44 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
-from dal.errors import (
-    InvalidAuthorization,
-    InvalidCatalogName,
-    PoolClosed,
-    PoolMisused,
-    PoolOverloaded,
-    PoolTimeout,
-)
-from dal.pool import status
-from dal.pool.admission import Admission
+from dal.errors import InvalidAuthorization, InvalidCatalogName, PoolClosed
 from dal.pool.closing import Closer
 from dal.pool.lease import Lease
+from dal.pool.ledger import Ledger, PoolObserver
 from dal.pool.opening import Opener
+from dal.pool.place import Place
 from dal.pool.recycling import Recycler
 from dal.pool.slot import Slot
+from dal.pool.status import PoolStatus
+from dal.pool.waiting import Line
 from dal.pool_config import PoolConfig
 
 _HOLDERS_NAMED: Final = 3
-_WORDS_KEPT_S: Final = 0.05
 # How often a drain looks whether all have come back.
 _LOOK_S: Final = 0.01
 # Trying again would not help: somebody has to change the password or create the database.
 _FINAL_FAILURES: Final = (InvalidAuthorization, InvalidCatalogName)
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    since: float
-    lease: Lease
-    future: asyncio.Future[Slot] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Stock:
@@ -57,27 +42,20 @@ class Stock:
     """
 
     def __init__(
-        self, config: PoolConfig, connect: Callable[[], Awaitable[Slot]], observer: status.PoolObserver | None = None
+        self, config: PoolConfig, connect: Callable[[], Awaitable[Slot]], observer: PoolObserver | None = None
     ) -> None:
         self.config = config
         self.size = config.size
         self.slots: set[Slot] = set()
         self.idle: list[Slot] = []
         self.is_closed = False
-        self.totals = status.Totals()
-        self.waits = status.Histogram()
-        self.holds = status.Histogram()
-        self.line: Admission[_Waiter] = Admission(
-            config.size, target_s=config.admission_target_s, max_waiting=config.max_waiting
-        )
+        self.ledger = Ledger(observer)
+        self.totals = self.ledger.totals
+        self.line = Line(config, self.ledger, who=self._who, cause=lambda: self.opener.last_failure)
         self.opener = Opener(connect, wanted=self._wanted, opened=self._opened, failed=self._not_opened)
         self.closer = Closer(self.opener.grow)
         self.recycler = Recycler(config.recycling, self.give, self.drop)
-        self.observer = observer
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0
-        self._alarm: asyncio.TimerHandle | None = None
-        self._worded_at, self._words, self._retry_after_s = float("-inf"), "", 0.0
+        self._place = Place()
 
     # Checking out.
 
@@ -86,7 +64,7 @@ class Stock:
 
         Raises `PoolOverloaded` if there is no room for another one who waits, unless it has *priority*.
         """
-        self._check_place()
+        self._check_use()
         now = time.monotonic()
         while self.idle:
             slot = self.idle.pop()
@@ -102,9 +80,8 @@ class Stock:
                 slot.lease = Lease()
                 slot.lease.begin(slot.watched, now)
                 return slot
-        if not (priority or self.line.has_room()):
-            self.totals.shed += 1
-            raise self._overload(now)
+        if not priority:
+            self.line.check_room(now)
         return None
 
     async def wait(self, *, priority: bool = False) -> Slot:
@@ -113,16 +90,9 @@ class Stock:
         After `take` only. Raises `PoolOverloaded` or `PoolTimeout`. A waiter with *priority* goes first and is never
         shed. If the task is cancelled in the moment of its turn, the connection goes to the next one.
         """
-        now = time.monotonic()
-        waiter = _Waiter(now, Lease())
-        self.line.join(waiter, priority=priority)
+        waiter = self.line.join(priority=priority)
         self.opener.grow()
-        self._set_alarm(now)
-        try:
-            return await waiter.future
-        except BaseException:
-            self._withdraw(waiter)
-            raise
+        return await self.line.wait(waiter, self._give_unused)
 
     # Checking in.
 
@@ -131,7 +101,7 @@ class Stock:
         lease, slot.lease = slot.lease, None
         now = time.monotonic()
         if lease is not None:
-            self._note_hold(lease, now - lease.since)
+            self._end_lease(lease, now)
         if self.is_closed:
             self.drop(slot)
         elif slot.watched.is_closed():
@@ -152,12 +122,9 @@ class Stock:
     def give(self, slot: Slot) -> None:
         """Hand a connection that is fit to whose turn it is; without one it is idle, or goes if there are too many."""
         now = time.monotonic()
-        waiter = self.line.next(now)
-        while waiter is not None and waiter.future.done():  # cancelled, and not yet gone
-            waiter = self.line.next(now)
-        if waiter is not None:
-            self._hand_over(slot, waiter, now)
-        elif self.is_closed or len(self.slots) > self.size:
+        if self.line.hand_over(slot, now):
+            return
+        if self.is_closed or len(self.slots) > self.size:
             self.drop(slot)
         else:
             slot.idle_since = slot.checked_at = now
@@ -173,7 +140,7 @@ class Stock:
     def lose(self, slot: Slot) -> None:
         """Take note that a connection which was leased does not come back: it broke, or whoever had it keeps it."""
         if slot.lease is not None:
-            self._note_hold(slot.lease, time.monotonic() - slot.lease.since)
+            self._end_lease(slot.lease, time.monotonic())
         self.totals.lost += slot.watched.is_closed()
         self.forget(slot)
         with suppress(RuntimeError):  # the garbage collector, outside a running loop: nobody waits there
@@ -190,7 +157,7 @@ class Stock:
 
     async def open(self) -> None:
         """Open the floor; raises what the first connect fails of."""
-        self._check_place()
+        self._check_use()
         if not self.slots:
             await self.opener.open_one()
         self.opener.grow()
@@ -200,7 +167,7 @@ class Stock:
 
     def resize(self, size: int) -> None:
         """Hold *size* connections from now on; those that are out and too many go when they come back."""
-        self.size = size
+        self.size = self.line.size = size
         while self.idle and len(self.slots) > size:
             self.drop(self.idle.pop(0))
         self.opener.grow()
@@ -240,11 +207,8 @@ class Stock:
         self.is_closed = True
         self.opener.stop()
         self.recycler.stop()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        for waiter in self.line.everybody():
-            self._fail(waiter, PoolClosed("the pool was closed while this task waited for a connection."))
+        self.line.stop()
+        self.line.fail(PoolClosed("the pool was closed while this task waited for a connection."))
         while self.idle:
             self.drop(self.idle.pop())
 
@@ -252,25 +216,20 @@ class Stock:
         """List the connections that are out, longest held first."""
         return sorted((slot.lease for slot in self.slots if slot.lease), key=lambda lease: lease.since)
 
-    def status(self) -> status.PoolStatus:
+    def status(self) -> PoolStatus:
         """Say how things are at this moment."""
-        return status.PoolStatus(
+        return PoolStatus(
             size=self.size,
             idle=len(self.idle),
             checked_out=sum(slot.lease is not None for slot in self.slots),
             waiting=len(self.line),
             opening=self.opener.opening,
             closing=len(self.closer),
-            overloaded=self.line.overloaded,
+            overloaded=self.line.is_overloaded,
             totals=copy.copy(self.totals),
-            waits=self.waits,
-            holds=self.holds,
+            waits=self.ledger.waits,
+            holds=self.ledger.holds,
         )
-
-    def observe(self, metric: str, value: float) -> None:
-        """Tell the observer, if there is one."""
-        if self.observer is not None:
-            self.observer.record(metric, value)
 
     # Opening.
 
@@ -290,104 +249,24 @@ class Stock:
         self.totals.failed += 1
         final = isinstance(error, _FINAL_FAILURES) or not self.opener.has_connected
         if final and not self.slots:
-            for waiter in self.line.everybody():
-                self._fail(waiter, copy.copy(error), error)
+            self.line.fail(error)
 
-    # Waiting.
+    def _give_unused(self, slot: Slot) -> None:
+        slot.lease = None
+        self.give(slot)
 
-    def _hand_over(self, slot: Slot, waiter: _Waiter, now: float) -> None:
-        waited_s = now - waiter.since
-        self.waits.add(waited_s)
-        self.observe(status.WAIT_TIME, waited_s)
-        self.totals.checkouts += 1
-        waiter.lease.begin(slot.watched, now)
-        slot.lease = waiter.lease
-        waiter.future.set_result(slot)
-
-    def _withdraw(self, waiter: _Waiter) -> None:
-        self.line.leave(waiter)
-        future = waiter.future
-        if future.done() and not future.cancelled() and future.exception() is None:
-            slot = future.result()
-            slot.lease = None
-            self.give(slot)
-
-    def _set_alarm(self, now: float) -> None:
-        if self._alarm is None and (due := self.line.due_at(now, self.config.checkout_timeout_s)) is not None:
-            self._alarm = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._on_alarm)
-
-    def _on_alarm(self) -> None:
-        self._alarm = None
-        now = time.monotonic()
-        self._time_out(self.line.timed_out(now, self.config.checkout_timeout_s))
-        self._shed(self.line.shed(now))
-        self._set_alarm(now)
-
-    def _time_out(self, waiters: list[_Waiter]) -> None:
-        for waiter in waiters:
-            self.totals.timed_out += 1
-            self.observe(status.TIMEOUTS, 1)
-            self._fail(waiter, PoolTimeout(self._exhausted(time.monotonic() - waiter.since)), self.opener.last_failure)
-
-    def _shed(self, waiters: list[_Waiter]) -> None:
-        self.totals.shed += len(waiters)
-        for waiter in waiters:
-            self._fail(waiter, self._overload(waiter.since))
-
-    def _fail(self, waiter: _Waiter, error: Exception, cause: Exception | None = None) -> None:
-        if not waiter.future.done():
-            error.__cause__ = cause
-            waiter.future.set_exception(error)
-
-    def _note_hold(self, lease: Lease, held_s: float) -> None:
+    def _end_lease(self, lease: Lease, now: float) -> None:
+        held_s = now - lease.since
         self.line.held(held_s)
-        self.holds.add(held_s)
-        self.observe(status.USE_TIME, held_s)
-        if lease.reported:
-            status.logger.warning("a connection that was held for long came back: %s", lease)
-
-    def _exhausted(self, waited_s: float) -> str:
-        failure = self.opener.last_failure
-        advice = (
-            f"The last connect failed: {failure}"
-            if failure
-            else "Look for a unit of work kept open across other awaits, or raise PoolConfig.size."
-        )
-        return f"no connection after {waited_s:.2f} s: {self._who()} {advice}"
-
-    def _overload(self, now: float) -> PoolOverloaded:
-        """Make the error; thousands a second may need one, so its words are kept for a moment."""
-        if now - self._worded_at >= _WORDS_KEPT_S:
-            self._worded_at = now
-            self._retry_after_s = self.line.retry_after_s(self.size)
-            self._words = (
-                f"the pool is overloaded: {self._who()} "
-                f"Try again in {self._retry_after_s:.2f} s, serve fewer requests at once, or raise PoolConfig.size."
-            )
-        return PoolOverloaded(self._words, self._retry_after_s)
+        self.ledger.used(lease, held_s)
 
     def _who(self) -> str:
         leases = self.leases()
         holders = "; ".join(map(str, leases[:_HOLDERS_NAMED])) or "nobody on record"
         most = self.size + self.config.max_overflow
-        # Whoever is told of it has just left the line.
         return f"{len(leases)} of {most} are out, {len(self.line) + 1} wait. Longest held: {holders}."
 
-    def _check_place(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError as error:
-            raise PoolMisused(self._misuse()) from error
-        if self._loop is None:
-            self._loop, self._process = loop, os.getpid()
-        if loop is not self._loop:
-            raise PoolMisused(self._misuse())
+    def _check_use(self) -> None:
+        self._place.check()
         if self.is_closed:
             raise PoolClosed("the database is closed: open it again, or keep it open for as long as it is used.")
-
-    def _misuse(self) -> str:
-        where = "after a fork" if os.getpid() != self._process else "from another event loop or thread"
-        return (
-            f"this Database was opened elsewhere and is used {where}: its sockets belong to the loop that opened it. "
-            "Make one Database for each process and loop, or call it through dal.blocking."
-        )

@@ -14,8 +14,8 @@ import weakref
 from typing import Final
 
 from dal.pool.lease import Lease
+from dal.pool.ledger import logger
 from dal.pool.slot import Slot
-from dal.pool.status import logger
 from dal.pool.stock import Stock
 
 # Often enough for limits of minutes; limits of less are looked at four times within them.

@@ -1,0 +1,37 @@
+"""Where a pool may be used: in the one event loop of the one process that it was first used in.
+
+A socket belongs to its loop. Used from another one it would hang; after a fork, two processes would speak on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from dal.errors import PoolMisused
+
+
+class Place:
+    """The first loop that `check` is called in, and no other."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+
+    def check(self) -> None:
+        """Raise `PoolMisused` elsewhere."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise PoolMisused(self._misuse()) from error
+        if self._loop is None:
+            self._loop, self._process = loop, os.getpid()
+        elif loop is not self._loop:
+            raise PoolMisused(self._misuse())
+
+    def _misuse(self) -> str:
+        where = "after a fork" if self._process != os.getpid() else "from another event loop or thread"
+        return (
+            f"this Database was opened elsewhere and is used {where}: its sockets belong to the loop that opened it. "
+            "Make one Database for each process and loop, or call it through dal.blocking."
+        )
