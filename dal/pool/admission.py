@@ -95,7 +95,8 @@ class Admission(Generic[W]):
             return self._first.popitem(last=False)[0]
         if not self._line:
             self.overloaded = False
-            self._traffic.stopped()
+            if self._traffic.is_moving:
+                self._traffic.stopped()
             return None
         self._served_at = now
         self._traffic.served()
@@ -147,7 +148,7 @@ class _Traffic:
     def __init__(self, size: int) -> None:
         self._least = size
         self._between: deque[int] = deque(maxlen=4 * size)
-        self._is_moving = False
+        self.is_moving = False
         self._came = 0
 
     def came(self) -> None:
@@ -155,12 +156,12 @@ class _Traffic:
 
     def served(self) -> None:
         # Those who came before the first was served are the burst, if it is one.
-        if self._is_moving:
+        if self.is_moving:
             self._between.append(self._came)
-        self._is_moving, self._came = True, 0
+        self.is_moving, self._came = True, 0
 
     def stopped(self) -> None:
-        self._is_moving, self._came = False, 0
+        self.is_moving, self._came = False, 0
         self._between.clear()
 
     def is_growing(self) -> bool:

@@ -38,7 +38,7 @@ class Checkout:
         lost = False
         if slot is not None:
             if error is not None:
-                lost = slot.watched.is_closed()  # by the server: the pool closes it later
+                lost = not slot.watched.is_open()  # by the server: the pool closes it later
                 self._stock.totals.cancelled += slot.watched.is_cancelling()
             self._stock.put(slot)
         if error is not None:

@@ -18,7 +18,7 @@ class Watched:
 
     __slots__ = (
         "_cache", "_in_transaction", "_is_locked", "_protocol", "_section", "connection", "driver", "is_cancelling",
-        "is_closed",
+        "is_open",
     )  # fmt: skip
 
     def __init__(self, connection: Any) -> None:
@@ -29,7 +29,7 @@ class Watched:
         self._cache: Any = connection._prepared_statement_cache
         self._in_transaction: Callable[[], bool] = self._protocol.is_in_transaction
         self._is_locked: Callable[[], bool] = connection._execute_mutex.locked
-        self.is_closed: Callable[[], bool] = self.driver.is_closed
+        self.is_open: Callable[[], bool] = self._protocol.is_connected
         # Whether the server has not yet answered to the cancellation of a statement.
         self.is_cancelling: Callable[[], bool] = self._protocol._is_cancelling
 
@@ -41,7 +41,7 @@ class Watched:
     @property
     def is_in_transaction(self) -> bool:
         """Whether a transaction is open, as the server last said."""
-        return not self.is_closed() and self._in_transaction()
+        return self.is_open() and self._in_transaction()
 
     @property
     def is_at_rest(self) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
-from dal.call_site import CallSite, application_line
+from dal.call_site import CallSite, awaiting_line
 from dal.pool.driver import Watched
 
 _WORDS_SHOWN: Final = 80
@@ -24,12 +24,10 @@ class Lease:
     __slots__ = ("_code", "_line", "_mark", "_seen", "_task", "_watched", "reported", "since", "touched_at")
 
     def __init__(self) -> None:
-        self.since = self.touched_at = 0.0
         self.reported = False
-        self._code, self._line = application_line()
-        self._task = _running_task()
+        self._code, self._line = awaiting_line()
+        self._task = asyncio.current_task()
         self._watched: Watched | None = None
-        self._mark = self._seen = (0, 0)
 
     def begin(self, watched: Watched, now: float) -> None:
         """Begin to hold a connection."""
@@ -81,10 +79,3 @@ class Lease:
         shown = text if len(text) <= _WORDS_SHOWN else f"{text[:_WORDS_SHOWN]}..."
         doing = "running" if self.running else "idle in a transaction after" if self.in_transaction else "after"
         return f"{words}, {doing} {shown!r}"
-
-
-def _running_task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None

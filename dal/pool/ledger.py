@@ -49,7 +49,7 @@ class Ledger:
         """Note that a lease is over."""
         self.holds.add(seconds)
         if self.observer is not None:
-            self._tell(USE_TIME, seconds)
+            self.observer.record(USE_TIME, seconds)
         if lease.reported:
             logger.warning("a connection that was held for long came back: %s", lease)
 

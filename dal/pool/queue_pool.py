@@ -140,7 +140,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         return slot.record
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        slot = _slot(record)
+        slot: Slot = record.record_info[_SLOT]  # type: ignore[index] # None is for records without a pool
         if record.dbapi_connection is None:  # invalidated or detached
             self.stock.lose(slot)
             return
@@ -175,16 +175,5 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         self.stock.ledger.created(now - started)
         self._upkeep.start()
         slot = Slot(record, Watched(record.dbapi_connection), expires_at=expiry(now, self.stock.config.max_lifetime_s))
-        _info(record)[_SLOT] = slot
+        record.record_info[_SLOT] = slot  # type: ignore[index] # see above
         return slot
-
-
-def _slot(record: ConnectionPoolEntry) -> Slot:
-    slot: Slot = _info(record)[_SLOT]
-    return slot
-
-
-def _info(record: ConnectionPoolEntry) -> dict[Any, Any]:
-    info = record.record_info
-    assert info is not None  # noqa: S101 # None is for records without a pool
-    return info

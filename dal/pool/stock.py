@@ -64,22 +64,17 @@ class Stock:
 
         Raises `PoolOverloaded` if there is no room for another one who waits, unless it has *priority*.
         """
-        self._check_use()
+        self._place.check()
         now = time.monotonic()
         while self.idle:
             slot = self.idle.pop()
-            if slot.watched.is_closed():
-                # The loop has already seen the server's FIN: this costs no round trip.
-                self.totals.lost += 1
-                self.drop(slot)
-            elif slot.expires_at <= now:
-                self.totals.expired += 1
-                self.drop(slot)
-            else:
+            if slot.watched.is_open() and now < slot.expires_at:
                 self.totals.checkouts += 1
                 slot.lease = Lease()
                 slot.lease.begin(slot.watched, now)
                 return slot
+            self._discard(slot)
+        self._check_open()
         if not priority:
             self.line.check_room(now)
         return None
@@ -92,27 +87,22 @@ class Stock:
         """
         waiter = self.line.join(priority=priority)
         self.opener.grow()
-        return await self.line.wait(waiter, self._give_unused)
+        return await self.line.wait(waiter, self.give)
 
     # Checking in.
 
     def put(self, slot: Slot) -> None:
         """Take back a connection that was leased: it goes to whose turn it is, or is made fit first, or goes."""
-        lease, slot.lease = slot.lease, None
         now = time.monotonic()
-        if lease is not None:
-            self._end_lease(lease, now)
+        if slot.lease is not None:
+            self._end_lease(slot.lease, now)
+            slot.lease = None
         if self.is_closed:
             self.drop(slot)
-        elif slot.watched.is_closed():
-            self.totals.lost += 1
-            self.drop(slot)
-            self.suspect()
-        elif slot.expires_at <= now:
-            self.totals.expired += 1
-            self.drop(slot)
+        elif not slot.watched.is_open() or slot.expires_at <= now:
+            self._discard(slot)
         elif self.recycler.is_clean(slot):
-            self.give(slot)
+            self._give(slot, now)
         elif self.recycler.can_mend(slot):
             self.recycler.start(slot)
         else:
@@ -121,7 +111,10 @@ class Stock:
 
     def give(self, slot: Slot) -> None:
         """Hand a connection that is fit to whose turn it is; without one it is idle, or goes if there are too many."""
-        now = time.monotonic()
+        slot.lease = None
+        self._give(slot, time.monotonic())
+
+    def _give(self, slot: Slot, now: float) -> None:
         if self.line.hand_over(slot, now):
             return
         if self.is_closed or len(self.slots) > self.size:
@@ -129,6 +122,16 @@ class Stock:
         else:
             slot.idle_since = slot.checked_at = now
             self.idle.append(slot)
+
+    def _discard(self, slot: Slot) -> None:
+        """Close one that is dead, which the loop has heard of without a round trip, or past its lifetime."""
+        if slot.watched.is_open():
+            self.totals.expired += 1
+            self.drop(slot)
+        else:
+            self.totals.lost += 1
+            self.drop(slot)
+            self.suspect()
 
     def drop(self, slot: Slot) -> None:
         """Close a connection, in the background, and open another one if it is missed."""
@@ -141,7 +144,7 @@ class Stock:
         """Take note that a connection which was leased does not come back: it broke, or whoever had it keeps it."""
         if slot.lease is not None:
             self._end_lease(slot.lease, time.monotonic())
-        self.totals.lost += slot.watched.is_closed()
+        self.totals.lost += not slot.watched.is_open()
         self.forget(slot)
         with suppress(RuntimeError):  # the garbage collector, outside a running loop: nobody waits there
             asyncio.get_running_loop().call_soon(self.opener.grow)
@@ -157,7 +160,8 @@ class Stock:
 
     async def open(self) -> None:
         """Open the floor; raises what the first connect fails of."""
-        self._check_use()
+        self._place.check()
+        self._check_open()
         if not self.slots:
             await self.opener.open_one()
         self.opener.grow()
@@ -251,10 +255,6 @@ class Stock:
         if final and not self.slots:
             self.line.fail(error)
 
-    def _give_unused(self, slot: Slot) -> None:
-        slot.lease = None
-        self.give(slot)
-
     def _end_lease(self, lease: Lease, now: float) -> None:
         held_s = now - lease.since
         self.line.held(held_s)
@@ -266,7 +266,6 @@ class Stock:
         most = self.size + self.config.max_overflow
         return f"{len(leases)} of {most} are out, {len(self.line) + 1} wait. Longest held: {holders}."
 
-    def _check_use(self) -> None:
-        self._place.check()
+    def _check_open(self) -> None:
         if self.is_closed:
             raise PoolClosed("the database is closed: open it again, or keep it open for as long as it is used.")

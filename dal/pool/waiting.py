@@ -41,6 +41,8 @@ class Line:
         self._admission: Admission[_Waiter] = Admission(
             config.size, target_s=config.admission_target_s, max_waiting=config.max_waiting
         )
+        # Learns for how long a connection was out, in seconds.
+        self.held = self._admission.held
         self._alarm: asyncio.TimerHandle | None = None
         self._worded_at, self._words, self._retry_after_s = float("-inf"), "", 0.0
 
@@ -89,10 +91,6 @@ class Line:
         slot.lease.begin(slot.watched, now)
         waiter.future.set_result(slot)
         return True
-
-    def held(self, seconds: float) -> None:
-        """Learn for how long a connection was out."""
-        self._admission.held(seconds)
 
     def fail(self, error: Exception) -> None:
         """Let all who wait have *error*."""
