@@ -71,11 +71,6 @@ class PoolConfig:
         if self.min_idle is not None and self.min_idle > self.size:
             raise ConfigError(f"PoolConfig.min_idle is {self.min_idle}; it must be {self.size} or less, the size.")
 
-    @property
-    def floor(self) -> int:
-        """How many connections stay open."""
-        return self.size if self.min_idle is None else self.min_idle
-
     @classmethod
     def for_processes(
         cls, processes: int, *, max_connections: int, reserved: int = _RESERVED, **more: Any

@@ -5,7 +5,8 @@ from dal.pool.lease import Lease
 from dal.pool.ledger import PoolObserver
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
-from dal.pool.queue_pool import LeasedQueuePool, first_in_line
+from dal.pool.priority import first_in_line
+from dal.pool.queue_pool import LeasedQueuePool
 from dal.pool.status import Histogram, PoolStatus, Totals
 
 __all__ = [

@@ -1,45 +1,66 @@
-"""A connection without SQLAlchemy: asyncpg's own, under the same leases, admission and recycling."""
+"""A connection without SQLAlchemy: asyncpg's own, under the same leases, admission, recycling and events."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from dal.errors import raise_named
+from dal.pool.priority import first_in_line
 from dal.pool.slot import Slot
-from dal.pool.stock import Stock
+
+if TYPE_CHECKING:
+    from dal.pool.queue_pool import LeasedQueuePool
 
 
 class Checkout:
     """Lends a connection for the length of an `async with`; each can be entered once at a time.
 
-    Costs no turn of the loop when a connection is idle. Every statement commits on its own unless a transaction is
-    begun; a connection that comes back inside one is closed. Driver errors come out by their SQLSTATE. A statement that
-    is cancelled is stopped on the server, and the connection is kept.
+    Costs no turn of the loop when a connection is idle, unless somebody listens to SQLAlchemy's pool events: then it is
+    checked out as SQLAlchemy does. Every statement commits on its own unless a transaction is begun; a connection that
+    comes back inside one is closed. Driver errors come out by their SQLSTATE. A statement that is cancelled is stopped
+    on the server, and the connection is kept.
     """
 
-    __slots__ = ("_priority", "_slot", "_stock")
+    __slots__ = ("_pool", "_priority", "_proxied", "_slot")
 
-    def __init__(self, stock: Stock, *, priority: bool) -> None:
-        self._stock = stock
+    def __init__(self, pool: LeasedQueuePool, *, priority: bool) -> None:
+        self._pool = pool
         self._priority = priority
         self._slot: Slot | None = None
+        self._proxied: PoolProxiedConnection | None = None
 
     async def __aenter__(self) -> asyncpg.Connection:
-        slot = self._stock.take(priority=self._priority) or await self._stock.wait(priority=self._priority)
-        self._slot = slot
+        events = self._pool.dispatch
+        if events.checkout or events.checkin or events.reset:
+            return await self._enter_with_events()
+        stock = self._pool.stock
+        self._slot = slot = stock.take(priority=self._priority) or await stock.wait(priority=self._priority)
         return slot.driver
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        slot, self._slot = self._slot, None
         lost = False
-        if slot is not None:
+        if self._slot is not None:
+            slot, self._slot = self._slot, None
             if error is not None:
                 lost = not slot.watched.is_open()  # by the server: the pool closes it later
-                self._stock.totals.cancelled += slot.watched.is_cancelling()
-            self._stock.put(slot)
+                self._pool.stock.totals.cancelled += slot.watched.is_cancelling()
+            self._pool.stock.put(slot)
+        elif self._proxied is not None:
+            proxied, self._proxied = self._proxied, None
+            await greenlet_spawn(proxied.close)
         if error is not None:
             raise_named(error, disconnected=lost)
+
+    async def _enter_with_events(self) -> asyncpg.Connection:
+        with first_in_line() if self._priority else nullcontext():
+            self._proxied = proxied = await greenlet_spawn(self._pool.connect)
+        driver: Any = proxied.driver_connection
+        return driver

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import asyncpg
@@ -24,6 +23,7 @@ from dal.pool.checkout import Checkout
 from dal.pool.driver import Watched
 from dal.pool.lease import Lease
 from dal.pool.ledger import PoolObserver
+from dal.pool.priority import is_first_in_line
 from dal.pool.slot import Slot, expiry
 from dal.pool.status import PoolStatus
 from dal.pool.stock import Stock
@@ -32,17 +32,6 @@ from dal.pool_config import PoolConfig
 
 # Under which name a record knows its slot.
 _SLOT: Final = "dal_slot"
-_first: Final[ContextVar[bool]] = ContextVar("dal_first_in_line", default=False)
-
-
-@contextmanager
-def first_in_line() -> Generator[None]:
-    """Let this task's checkouts inside go before those who wait, and never shed them: for health checks."""
-    token = _first.set(True)
-    try:
-        yield
-    finally:
-        _first.reset(token)
 
 
 class LeasedQueuePool(AsyncAdaptedQueuePool):
@@ -83,7 +72,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
 
     def checkout(self, *, priority: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """Lend asyncpg's connection: without SQLAlchemy, and without a greenlet when one is idle."""
-        return Checkout(self.stock, priority=priority)
+        return Checkout(self, priority=priority)
 
     def status(self) -> PoolStatus:  # type: ignore[override] # SQLAlchemy gives a text; this one's str() says as much
         """Say how things are at this moment."""
@@ -135,7 +124,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         return len(self.stock.slots) - self.stock.size
 
     def _do_get(self) -> ConnectionPoolEntry:
-        priority = _first.get()
+        priority = is_first_in_line()
         slot = self.stock.take(priority=priority) or await_(self.stock.wait(priority=priority))
         return slot.record
 

@@ -166,8 +166,13 @@ class Stock:
             await self.opener.open_one()
         self.opener.grow()
         await self.opener.done()
-        if len(self.slots) < min(self.config.floor, self.size) and self.opener.last_failure is not None:
+        if len(self.slots) < self.floor and self.opener.last_failure is not None:
             raise self.opener.last_failure
+
+    @property
+    def floor(self) -> int:
+        """How many connections stay open however little there is to do."""
+        return self.size if self.config.min_idle is None else min(self.config.min_idle, self.size)
 
     def resize(self, size: int) -> None:
         """Hold *size* connections from now on; those that are out and too many go when they come back."""
@@ -242,7 +247,7 @@ class Stock:
             return 0
         there = len(self.slots) + self.opener.opening
         room = self.size + self.config.max_overflow - there - len(self.closer)
-        return min(room, max(len(self.line) - self.opener.opening, min(self.config.floor, self.size) - there))
+        return min(room, max(len(self.line) - self.opener.opening, self.floor - there))
 
     def _opened(self, slot: Slot) -> None:
         self.slots.add(slot)

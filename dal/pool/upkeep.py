@@ -73,7 +73,7 @@ def look(stock: Stock, now: float) -> None:
 
 
 def _is_spare(stock: Stock) -> bool:
-    return len(stock.slots) > stock.config.floor
+    return len(stock.slots) > stock.floor
 
 
 def _report(stock: Stock, slot: Slot, lease: Lease, now: float) -> None:
