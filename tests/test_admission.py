@@ -87,7 +87,7 @@ class Pool:
             return
         self.line.join(client, priority=client.priority)
         if client.gives_up_after_s is not None:
-            self._at(now + client.gives_up_after_s, lambda now: self._gives_up(client, now))
+            self._at(now + client.gives_up_after_s, partial(self._gives_up, client))
         self.most_waiting = max(self.most_waiting, len(self.line))
         self._set_alarm(now)
 
@@ -100,7 +100,7 @@ class Pool:
         client.end("served", now)
         self.order.append(client)
         if client.hold_s < float("inf"):
-            self._at(now + client.hold_s, lambda now: self._comes_back(client, now))
+            self._at(now + client.hold_s, partial(self._comes_back, client))
 
     def _comes_back(self, client: Client, now: float) -> None:
         self.line.held(client.hold_s)
