@@ -115,6 +115,9 @@ class Stock:
         self._give(slot, time.monotonic())
 
     def _give(self, slot: Slot, now: float) -> None:
+        if len(self.slots) > self.size + self.config.max_overflow:  # after a resize
+            self.drop(slot)
+            return
         if self.line.hand_over(slot, now):
             return
         if self.is_closed or len(self.slots) > self.size:
