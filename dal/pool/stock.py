@@ -57,6 +57,11 @@ class Stock:
         self.recycler = Recycler(config.recycling, self.give, self.drop)
         self._place = Place()
 
+    @property
+    def floor(self) -> int:
+        """How many connections stay open: all of them where no `min_idle` is set, also after a `resize`."""
+        return self.size if self.config.min_idle is None else min(self.config.min_idle, self.size)
+
     # Checking out.
 
     def take(self, *, priority: bool = False) -> Slot | None:
