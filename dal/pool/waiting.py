@@ -44,6 +44,7 @@ class Line:
         # Learns for how long a connection was out, in seconds.
         self.held = self._admission.held
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._worded_at, self._words, self._retry_after_s = float("-inf"), "", 0.0
 
     def __len__(self) -> int:
@@ -104,8 +105,12 @@ class Line:
             self._alarm = None
 
     def _set_alarm(self, now: float) -> None:
-        if self._alarm is None and (due := self._admission.due_at(now, self._timeout_s)) is not None:
-            self._alarm = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._on_alarm)
+        due = self._admission.due_at(now, self._timeout_s)
+        if due is None or (self._alarm is not None and self._alarm_at <= due):
+            return
+        self.stop()  # it was set for somebody with priority, who waits for the timeout only
+        self._alarm_at = due
+        self._alarm = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._on_alarm)
 
     def _on_alarm(self) -> None:
         self._alarm = None
