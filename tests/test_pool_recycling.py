@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
 from dal import Database, PoolConfig
-from tests.looking import until
+from tests.cancelling import AT_ONCE_S
+from tests.looking import until, until_running
 
 STATE = """
     SET application_name = 'changed'; SET ROLE pg_read_all_data; SELECT pg_advisory_lock(1); LISTEN news;
@@ -99,3 +102,15 @@ async def test_a_connection_left_in_a_transaction_leaves_nothing_behind(one, out
         return await outside.fetchval("SELECT to_regclass('half')") is None
 
     await until(is_gone)
+
+
+@pytest.mark.parametrize("way", ["execute", "fetch"])
+@pytest.mark.parametrize("one", ["fast", "verified", "clean"], indirect=True)
+async def test_a_connection_left_with_a_statement_running_is_closed_and_counted(one, outside, way):
+    async with one.checkout() as driver:
+        forgotten = asyncio.create_task(getattr(driver, way)("SELECT pg_sleep(30)"))
+        await until_running(outside, "pg_sleep")
+    assert one.pool.status().totals.unclean == 1
+    async with asyncio.timeout(AT_ONCE_S):
+        await _pid(one)
+    await asyncio.gather(forgotten, return_exceptions=True)

@@ -1,6 +1,6 @@
 """What dal overrides and calls of SQLAlchemy's and asyncpg's private parts is there, as it counts on it.
 
-A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.loading.raising` or
+A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.pool.driver`, `dal.loading.raising` or
 `dal.testing.sandbox.transaction` stand on.
 """
 
@@ -8,7 +8,8 @@ import asyncio
 import inspect
 
 import pytest
-from sqlalchemy import AsyncAdaptedQueuePool
+from sqlalchemy import AsyncAdaptedQueuePool, text
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import InstanceState, RelationshipProperty, raiseload
 from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute
 from sqlalchemy.orm.strategy_options import _WildcardLoad
@@ -16,12 +17,18 @@ from sqlalchemy.orm.strategy_options import _WildcardLoad
 from dal.demo.models import Order
 from dal.loading import raising
 from dal.pool import LeasedQueuePool
-from tests.looking import connect
+from dal.pool.driver import Watched
+from tests.looking import connect, until, until_running
 
 # A function, and how its arguments begin.
 ARGUMENTS = [
     (AsyncAdaptedQueuePool._do_get, ["self"]),
+    (AsyncAdaptedQueuePool._do_return_conn, ["self", "record"]),
+    (AsyncAdaptedQueuePool._close_connection, ["self", "connection", "terminate"]),
+    (AsyncAdaptedQueuePool._invalidate, ["self", "connection", "exception", "_checkin"]),
+    (AsyncAdaptedQueuePool._create_connection, ["self"]),
     (AsyncAdaptedQueuePool.recreate, ["self"]),
+    (AsyncAdaptedQueuePool.dispose, ["self"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),
     (_LazyLoader._invoke_raise_load, ["self", "state", "passive", "lazy"]),
@@ -40,8 +47,21 @@ def test_the_arguments_are_those_that_dal_counts_on(function, beginning):
     assert list(inspect.signature(function).parameters)[: len(beginning)] == beginning
 
 
-def test_whatever_the_pool_overrides_is_there():
-    assert {"_do_get", "recreate"} <= set(vars(LeasedQueuePool)) & set(dir(AsyncAdaptedQueuePool))
+# What the pool overrides, what it calls, and what it hands on to the pool that follows it.
+OVERRIDDEN = ["_close_connection", "_do_get", "_do_return_conn", "_invalidate", "dispose", "recreate"]
+KEPT = ["_create_connection", "_creator", "_dialect", "_orig_logging_name", "_reset_on_return", "dispatch", "echo"]
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_whatever_the_pool_overrides_is_there(name):
+    assert callable(getattr(AsyncAdaptedQueuePool, name))
+    assert name in vars(LeasedQueuePool)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_whatever_the_pool_takes_from_sqlalchemys_is_there(name):
+    assert hasattr(create_async_engine("postgresql+asyncpg://").pool, name)
+    assert name not in vars(LeasedQueuePool)
 
 
 def test_whatever_the_loader_overrides_is_there():
@@ -66,3 +86,79 @@ async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(datab
     driver = await connect(database_url)
     assert isinstance(driver._transport, asyncio.Transport)
     await driver.close()
+
+
+@pytest.fixture
+async def adapter(db):
+    """Lend SQLAlchemy's adapter over a connection of asyncpg's."""
+    async with db.engine.connect() as connection:
+        yield (await connection.get_raw_connection()).dbapi_connection
+
+
+async def test_asyncpg_tells_whether_a_cancellation_is_answered(adapter, outside):
+    driver = adapter.driver_connection
+    sleeping = asyncio.create_task(driver.execute("SELECT pg_sleep(30)"))
+    await until_running(outside, "pg_sleep")
+    assert driver._protocol._is_cancelling() is False
+    sleeping.cancel()
+    await asyncio.wait([sleeping])
+    assert driver._protocol._is_cancelling() is True
+    await driver.fetchrow(";")
+    assert driver._protocol._is_cancelling() is False
+
+
+async def test_asyncpg_tells_whether_a_prepared_statement_runs(adapter, outside):
+    driver = adapter.driver_connection
+    assert not driver._stmt_exclusive_section._acquired
+    sleeping = asyncio.create_task(driver.fetch("SELECT pg_sleep(0.1)"))
+    await until_running(outside, "pg_sleep")
+    assert driver._stmt_exclusive_section._acquired
+    await sleeping
+
+
+async def test_asyncpg_forgets_a_transaction_that_it_is_made_to_forget(adapter):
+    driver = adapter.driver_connection
+    assert driver._top_xact is None
+    await driver.transaction().start()
+    assert driver._top_xact is not None
+    await driver.execute("ROLLBACK")
+    driver._top_xact = None
+    await driver.transaction().start()
+    assert driver.is_in_transaction()
+    await driver.execute("ROLLBACK")  # which a savepoint would have survived
+    assert not driver.is_in_transaction()
+    driver._top_xact = None
+
+
+async def test_asyncpgs_transactions_spell_a_rollback_as_the_pool_expects(adapter):
+    said = []
+    with adapter.driver_connection.query_logger(lambda record: said.append(record.query)):
+        transaction = adapter.driver_connection.transaction()
+        await transaction.start()
+        await transaction.rollback()
+        await until(lambda: len(said) == 2)  # asyncpg tells of it a turn of the loop later
+    assert said == ["BEGIN;", "ROLLBACK;"]
+
+
+async def test_sqlalchemys_adapter_is_locked_while_a_statement_runs(db):
+    async with db.engine.connect() as connection:
+        adapter = (await connection.get_raw_connection()).dbapi_connection
+        assert adapter._execute_mutex.locked() is False
+        sleeping = asyncio.create_task(connection.execute(text("SELECT pg_sleep(0.1)")))
+        await until(adapter._execute_mutex.locked)
+        await sleeping
+        assert adapter._execute_mutex.locked() is False
+
+
+async def test_the_last_statement_is_found_in_sqlalchemys_cache_and_in_asyncpgs(db):
+    async with db.engine.connect() as connection:
+        watched = Watched((await connection.get_raw_connection()).dbapi_connection)
+        mark = watched.mark()
+        assert watched.statement_since(mark) is None
+        for number in (1, 2, 1):
+            await connection.execute(text(f"SELECT {number}"))
+            assert watched.statement_since(mark) == f"SELECT {number}"
+        mark = watched.mark()
+        for number in (3, 4, 3):
+            await watched.driver.fetch(f"SELECT {number}")
+            assert watched.statement_since(mark) == f"SELECT {number}"
