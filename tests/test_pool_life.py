@@ -245,11 +245,13 @@ async def test_an_observer_hears_of_every_measurement(database_url):
     assert all(value > 0 for _, value in observer.heard)
 
 
-async def test_an_observer_hears_of_a_connection_that_broke(two, outside):
-    observer = two.pool.stock.observer = Observer()
-    async with two.engine.connect() as connection:
-        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
-        await outside.execute("SELECT pg_terminate_backend($1, 5000)", pid)
-        await connection.invalidate()
-    assert observer.count()[f"{NAME}use_time"] == 1
-    assert two.pool.status().totals.lost == 1
+async def test_an_observer_hears_of_a_connection_that_broke(database_url, outside):
+    observer = Observer()
+    async with Database(database_url, pool=TWO, observer=observer) as db:
+        before = observer.count()[f"{NAME}use_time"]
+        async with db.engine.connect() as connection:
+            pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+            await outside.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            await connection.invalidate()
+        assert observer.count()[f"{NAME}use_time"] == before + 1
+        assert db.pool.status().totals.lost == 1
