@@ -177,11 +177,6 @@ class Stock:
         if len(self.slots) < self.floor and self.opener.last_failure is not None:
             raise self.opener.last_failure
 
-    @property
-    def floor(self) -> int:
-        """How many connections stay open however little there is to do."""
-        return self.size if self.config.min_idle is None else min(self.config.min_idle, self.size)
-
     def resize(self, size: int) -> None:
         """Hold *size* connections from now on; those that are out and too many go when they come back."""
         self.size = self.line.size = size
