@@ -65,6 +65,10 @@ class Pool:
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = itertools.count()
 
+    def grow(self, size: int) -> None:
+        self.line.resize(size)
+        self._idle += size - SIZE
+
     def run(self, clients: Iterable[Client]) -> list[Client]:
         everybody = list(clients)
         for client in everybody:
@@ -274,3 +278,12 @@ def test_in_an_overload_no_more_wait_than_are_served_in_one_round():
     pool.run(crowd(4, OVERLOAD_S, "deterministic", 0))
     waits = [client.waited_s for client in pool.order if 1 < client.ended_at < OVERLOAD_S]
     assert max(waits) <= HOLD_S + 1e-9
+
+
+def test_in_an_overload_of_a_pool_that_has_grown_all_its_connections_are_kept_busy():
+    pool = Pool()
+    pool.run(crowd(4, OVERLOAD_S, "exponential", 0))
+    pool.grow(4 * SIZE)
+    clients = pool.run(crowd(10, OVERLOAD_S, "exponential", 1))
+    busy_s = sum(client.hold_s for client in clients if client.ends == ["served"] and client.ended_at < OVERLOAD_S)
+    assert busy_s >= 0.97 * OVERLOAD_S * 4 * SIZE

@@ -60,9 +60,13 @@ class Admission(Generic[W]):
             return self._target_s
         return max(self._target_s, self._held_s + _K * self._deviation_s)
 
-    def retry_after_s(self, size: int) -> float:
-        """Estimate when the line will be gone, if *size* connections serve it."""
-        return max(self._target_s, len(self) * (self._held_s or 0.0) / size)
+    def resize(self, size: int) -> None:
+        """Be served by *size* connections from now on."""
+        self._size, self._traffic = size, _Traffic(size)
+
+    def retry_after_s(self) -> float:
+        """Estimate when the line will be gone."""
+        return max(self._target_s, len(self) * (self._held_s or 0.0) / self._size)
 
     def held(self, seconds: float) -> None:
         """Learn for how long a connection was out."""

@@ -179,7 +179,8 @@ class Stock:
 
     def resize(self, size: int) -> None:
         """Hold *size* connections from now on; those that are out and too many go when they come back."""
-        self.size = self.line.size = size
+        self.size = size
+        self.line.resize(size)
         while self.idle and len(self.slots) > size:
             self.drop(self.idle.pop(0))
         self.opener.grow()

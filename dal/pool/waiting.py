@@ -35,7 +35,6 @@ class Line:
     def __init__(
         self, config: PoolConfig, ledger: Ledger, *, who: Callable[[], str], cause: Callable[[], Exception | None]
     ) -> None:
-        self.size = config.size
         self._timeout_s = config.checkout_timeout_s
         self._ledger, self._who, self._cause = ledger, who, cause
         self._admission: Admission[_Waiter] = Admission(
@@ -98,6 +97,10 @@ class Line:
         for waiter in self._admission.everybody():
             _fail(waiter, copy.copy(error), error.__cause__)
 
+    def resize(self, size: int) -> None:
+        """Be served by *size* connections from now on."""
+        self._admission.resize(size)
+
     def stop(self) -> None:
         """Watch no more."""
         if self._alarm is not None:
@@ -136,7 +139,7 @@ class Line:
         """Make the error; thousands a second may need one, so its words are kept for a moment."""
         if now - self._worded_at >= _WORDS_KEPT_S:
             self._worded_at = now
-            self._retry_after_s = self._admission.retry_after_s(self.size)
+            self._retry_after_s = self._admission.retry_after_s()
             self._words = (
                 f"the pool is overloaded: {self._who()} "
                 f"Try again in {self._retry_after_s:.2f} s, serve fewer requests at once, or raise PoolConfig.size."
