@@ -23,14 +23,17 @@ class Lease:
 
     __slots__ = ("_code", "_line", "_mark", "_seen", "_task", "_watched", "reported", "since", "touched_at")
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Watched | None = None, now: float = 0.0) -> None:
         self.reported = False
         self._code, self._line = awaiting_line()
         self._task = asyncio.current_task()
-        self._watched: Watched | None = None
+        self._watched = watched
+        if watched is not None:
+            self.since = self.touched_at = now
+            self._mark = self._seen = watched.mark()
 
     def begin(self, watched: Watched, now: float) -> None:
-        """Begin to hold a connection."""
+        """Begin to hold a connection that had to be waited for."""
         self.since = self.touched_at = now
         self._watched = watched
         self._mark = self._seen = watched.mark()

@@ -24,7 +24,7 @@ _LIMITS: Final = """
 
 async def warn_of_limits(driver: asyncpg.Connection, config: PoolConfig) -> None:
     """Compare *config* with what the server behind *driver* allows, and warn with the numbers; two round trips."""
-    limits = dict(await driver.fetchrow(_LIMITS))
+    [limits] = await driver.fetch(_LIMITS)
     warning = too_many(config, {name: limit for name, limit in limits.items() if limit >= 0})
     if warning is not None:
         logger.warning(warning)

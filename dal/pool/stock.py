@@ -75,8 +75,7 @@ class Stock:
             slot = self.idle.pop()
             if slot.watched.is_open() and now < slot.expires_at:
                 self.totals.checkouts += 1
-                slot.lease = Lease()
-                slot.lease.begin(slot.watched, now)
+                slot.lease = Lease(slot.watched, now)
                 return slot
             self._discard(slot)
         self._check_open()
