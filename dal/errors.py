@@ -289,12 +289,13 @@ def from_connect(error: BaseException, where: str) -> DatabaseError:
 
 
 @contextmanager
-def driver_errors_named(*, hide_parameters: bool = True) -> Generator[None]:
-    """Name the errors of asyncpg calls that do not pass through SQLAlchemy."""
+def driver_errors_named(*, driver: asyncpg.Connection | None = None, hide_parameters: bool = True) -> Generator[None]:
+    """Name the errors of asyncpg calls that do not pass through SQLAlchemy; *driver* knows whether it is lost."""
     try:
         yield
     except _DRIVER_ERRORS as error:
-        raise_named(error, hide_parameters=hide_parameters)
+        lost = driver is not None and driver.is_closed()
+        raise_named(error, hide_parameters=hide_parameters, disconnected=lost)
 
 
 def raise_named(error: BaseException, *, hide_parameters: bool = True, disconnected: bool = False) -> None:

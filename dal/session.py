@@ -32,7 +32,7 @@ async def driver_connection(connection: AsyncConnection) -> AsyncGenerator[async
     """Lend asyncpg's connection under *connection*, errors named. Do not keep it, nor use *connection* meanwhile."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # Database opens no other driver
-    with driver_errors_named(hide_parameters=connection.engine.sync_engine.hide_parameters):
+    with driver_errors_named(driver=driver, hide_parameters=connection.engine.sync_engine.hide_parameters):
         yield driver
 
 

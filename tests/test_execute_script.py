@@ -3,6 +3,7 @@
 import pytest
 
 from dal.errors import ConnectionLost, UniqueViolation
+from dal.session import driver_connection
 from tests.looking import count, states
 
 TWO = "INSERT INTO account VALUES (1, 'alice', 0); INSERT INTO account VALUES (2, 'bob', 0);"
@@ -39,6 +40,14 @@ async def test_a_script_that_begins_and_fails_leaves_no_open_transaction(db, out
 async def test_a_script_may_create_functions(db, outside):
     await db.execute_script("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS $$ SELECT 0; SELECT 1; $$; SELECT one()")
     assert await outside.fetchval("SELECT one()") == 1
+
+
+async def test_a_connection_that_is_dead_before_the_script_is_connection_lost(db):
+    async with db.engine.connect() as connection:
+        with pytest.raises(ConnectionLost):
+            async with driver_connection(connection) as driver:
+                driver.terminate()
+                await driver.execute("SELECT 1")
 
 
 async def test_a_script_on_a_dead_connection_is_connection_lost(db, outside):

@@ -103,6 +103,22 @@ async def test_a_silent_connection_is_asked_for_a_sign_of_life(three):
     await _until_idle(three, 3)
 
 
+async def test_a_sign_of_life_is_no_use(database_url):
+    async with Database(database_url, pool=dataclasses.replace(THREE, min_idle=1)) as db:
+        await drivers(db)
+        _look(db, 300)
+        await _until_idle(db, 3)
+        _look(db, 601)
+        await _until_idle(db, 1)
+
+
+async def test_the_clock_of_the_test_kit_makes_connections_old(db, clock):
+    assert await serves(db)
+    before = _held(db)
+    clock.advance(db.config.pool.max_lifetime_s)
+    assert not _held(db) & before
+
+
 async def test_a_connection_that_was_used_is_not_asked(three):
     _look(three, 119)
     assert three.pool.status().idle == 3

@@ -15,7 +15,7 @@ class Place:
     """The first loop that `check` is called in, and no other."""
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
 
     def check(self) -> None:
@@ -24,9 +24,9 @@ class Place:
             loop = asyncio.get_running_loop()
         except RuntimeError as error:
             raise PoolMisused(self._misuse()) from error
-        if self._loop is None:
-            self._loop, self._process = loop, os.getpid()
-        elif loop is not self._loop:
+        if self.loop is None:
+            self.loop, self._process = loop, os.getpid()
+        elif loop is not self.loop:
             raise PoolMisused(self._misuse())
 
     def _misuse(self) -> str:

@@ -49,11 +49,11 @@ class Recycler:
 
     def start(self, slot: Slot) -> None:
         """Make it fit, in the background."""
-        self._tasks.start(self._recycle(slot, self._statement))
+        self._tasks.start(self._recycle(slot, self._statement, self._fit))
 
-    def ping(self, slot: Slot) -> None:
-        """Ask the server for a sign of life, in the background."""
-        self._tasks.start(self._recycle(slot, _PING))
+    def ping(self, slot: Slot, answered: Callable[[Slot], None]) -> None:
+        """Ask the server for a sign of life, in the background; *answered* gets the connection back."""
+        self._tasks.start(self._recycle(slot, _PING, answered))
 
     def stop(self) -> None:
         """Give up what is under way."""
@@ -63,7 +63,7 @@ class Recycler:
         """Wait until nothing is under way."""
         await self._tasks.done()
 
-    async def _recycle(self, slot: Slot, statement: str | None) -> None:
+    async def _recycle(self, slot: Slot, statement: str | None, fit: Callable[[Slot], None]) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await _settle(slot.watched)
@@ -75,7 +75,7 @@ class Recycler:
             self._unfit(slot)
             raise
         else:
-            self._fit(slot)
+            fit(slot)
 
 
 async def _settle(watched: Watched) -> None:

@@ -187,7 +187,12 @@ class Stock:
     def suspect(self) -> None:
         """Ask all idle connections for a sign of life: another one was found dead."""
         while self.idle:
-            self.recycler.ping(self.idle.pop())
+            self.ping(self.idle[-1])
+
+    def ping(self, slot: Slot) -> None:
+        """Ask an idle connection for a sign of life; nobody gets it meanwhile, and it has been idle all the time."""
+        self.idle.remove(slot)
+        self.recycler.ping(slot, self._answered)
 
     def expire(self, spread_s: float) -> None:
         """Replace every connection, spread by chance over *spread_s*; one that is out goes when it comes back."""
@@ -242,6 +247,13 @@ class Stock:
             waits=self.ledger.waits,
             holds=self.ledger.holds,
         )
+
+    def _answered(self, slot: Slot) -> None:
+        idle_since = slot.idle_since
+        self.give(slot)
+        if self.idle and self.idle[-1] is slot:
+            slot.idle_since = idle_since
+            self.idle.sort(key=lambda each: each.idle_since)
 
     # Opening.
 

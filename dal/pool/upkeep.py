@@ -63,8 +63,7 @@ def look(stock: Stock, now: float) -> None:
             stock.idle.remove(slot)
             stock.drop(slot)
         elif now - slot.checked_at >= stock.config.keepalive_s:
-            stock.idle.remove(slot)
-            stock.recycler.ping(slot)
+            stock.ping(slot)
     for slot in stock.slots:
         if slot.lease is not None and not slot.lease.reported:
             slot.lease.look(now)
