@@ -14,6 +14,7 @@ from dal.telemetry import StatementLog
 from dal.testing.asynchronous import place
 from dal.testing.fixtures import (
     assert_round_trips,
+    clock,
     connection,
     database_url,
     db,
@@ -39,6 +40,7 @@ from dal.testing.server import server_url
 
 __all__ = [
     "assert_round_trips",
+    "clock",
     "connection",
     "database_url",
     "db",
