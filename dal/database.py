@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.pool import Connection, LeasedQueuePool, PoolObserver, listen, warn_of_limits
+from dal.pool import Connection, LeasedQueuePool, PoolObserver, keep_alive, listen, warn_of_limits
 from dal.pool_config import PoolConfig
 from dal.session import driver_connection
 from dal.telemetry import statement_sent
@@ -149,6 +149,7 @@ def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> Asy
         except ConfigError:
             driver.terminate()
             raise
+        keep_alive(driver)
         return driver
 
     engine = create_async_engine(

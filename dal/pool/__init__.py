@@ -1,6 +1,7 @@
 """The connection pool, and who holds its connections."""
 
 from dal.pool.connection import Connection
+from dal.pool.keepalive import keep_alive
 from dal.pool.lease import Lease
 from dal.pool.ledger import PoolObserver
 from dal.pool.limits import warn_of_limits
@@ -18,6 +19,7 @@ __all__ = [
     "PoolStatus",
     "Totals",
     "first_in_line",
+    "keep_alive",
     "listen",
     "warn_of_limits",
 ]

@@ -7,6 +7,7 @@ Every private name is held by a contract test.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -68,3 +69,9 @@ class Watched:
             return str(max(self._cache._data.values(), key=lambda entry: entry[2][0])[0])
         entries = self.driver._stmt_cache._entries
         return str(next(reversed(entries))[0]) if entries and queries != mark[0] else None
+
+
+def socket_of(driver: asyncpg.Connection) -> socket.socket:
+    """Give the socket under *driver*."""
+    connected: socket.socket = driver._transport.get_extra_info("socket")
+    return connected

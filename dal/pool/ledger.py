@@ -51,7 +51,7 @@ class Ledger:
         if self.observer is not None:
             self.observer.record(USE_TIME, seconds)
         if lease.reported:
-            logger.warning("a connection that was held for long came back: %s", lease)
+            logger.warning("a connection that was held for long came back: %s", str(lease))
 
     def created(self, seconds: float) -> None:
         """Note that a connection was opened."""

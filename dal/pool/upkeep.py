@@ -79,11 +79,11 @@ def _report(stock: Stock, slot: Slot, lease: Lease, now: float) -> None:
     if now - lease.since >= stock.config.leak_after_s:
         lease.reported = True
         stock.totals.leaked += 1
-        logger.warning("a connection was not given back: %s. Is its session or unit of work ever closed?", lease)
+        logger.warning("a connection was not given back: %s. Is its session or unit of work ever closed?", str(lease))
     elif lease.in_transaction and now - lease.touched_at >= stock.config.idle_in_transaction_s:
         lease.reported = True
         logger.warning(
             "a transaction waits for something else than its statements: %s. "
             "Give the connection back before a slow call, and take it again after.",
-            lease,
+            str(lease),
         )
