@@ -59,7 +59,7 @@ async def test_a_password_is_asked_for_at_each_connect(database_url):
 
     async def password():
         asked.append("once more")
-        return "secret"
+        return database_url.password or "any"
 
     config = DatabaseConfig(url=database_url, pool=PoolConfig(size=3), password=password)
     async with Database(config):
