@@ -7,7 +7,9 @@ A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.
 import asyncio
 import inspect
 
+import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 from sqlalchemy import AsyncAdaptedQueuePool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import InstanceState, RelationshipProperty, raiseload
@@ -29,6 +31,9 @@ ARGUMENTS = [
     (AsyncAdaptedQueuePool._create_connection, ["self"]),
     (AsyncAdaptedQueuePool.recreate, ["self"]),
     (AsyncAdaptedQueuePool.dispose, ["self"]),
+    (asyncpg.Connection.transaction, ["self", "isolation", "readonly", "deferrable"]),
+    (asyncpg.Connection._check_open, ["self"]),
+    (Transaction.__init__, ["self", "connection", "isolation", "readonly", "deferrable"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),
     (_LazyLoader._invoke_raise_load, ["self", "state", "passive", "lazy"]),

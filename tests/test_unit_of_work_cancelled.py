@@ -139,3 +139,21 @@ async def test_cancelled_at_any_moment_leaves_all_or_nothing(db, outside):
         await asyncio.gather(task, return_exceptions=True)
     halves = "SELECT count(*) FROM (SELECT FROM region GROUP BY id / 2 HAVING count(*) <> 2) AS half"
     assert await outside.fetchval(halves) == 0
+
+
+async def test_an_error_is_not_covered_by_a_connection_that_is_lost_meanwhile(db, outside):
+    with pytest.raises(ZeroDivisionError):
+        async with Shop(db) as shop:
+            await shop.regions.add(region(1))
+            driver = (await (await shop.session.connection()).get_raw_connection()).driver_connection
+            driver.terminate()
+            raise ZeroDivisionError
+    assert await _nothing_is_left(db, outside)
+
+
+async def test_a_timeout_is_not_covered_by_a_connection_that_is_given_up(db, outside, monkeypatch):
+    monkeypatch.setattr("dal.pool.listeners.PATIENCE_S", 0.0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await _add_then_run(db, "SELECT pg_sleep(1)")
+    assert await _nothing_is_left(db, outside)

@@ -6,18 +6,25 @@ answer: its connection would be out for ever. Refuses: ending a COMMIT, which ma
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 # The server does next to nothing to roll back: one that has not answered by then is not there.
 ROLLBACK_S: Final = 5.0
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
-    """A connection that is cut off if a ROLLBACK gets no answer; the server then rolls back by itself."""
+    """A connection whose transactions are `SureRollback`."""
 
     __slots__ = ()
+
+    def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
+        """Make a transaction, not begun."""
+        self._check_open()
+        return SureRollback(self, isolation, readonly, deferrable)
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run *query*, or several of them if there are no *args*."""
@@ -25,13 +32,28 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
             return str(await super().execute(query, *args, timeout=timeout))
         # asyncpg does so for what it prepares: by this the pool sees whether a connection is given back too early.
         with self._stmt_exclusive_section:
-            if query == "ROLLBACK;" and timeout is None:  # as asyncpg's own transactions spell it
-                return await self._roll_back(query)
             return str(await super().execute(query, timeout=timeout))
 
-    async def _roll_back(self, query: str) -> str:
+
+class SureRollback(Transaction):  # type: ignore[misc] # asyncpg ships no types
+    """A transaction whose rollback is not covered by a connection that is lost.
+
+    The server rolls back what nobody speaks for any more, so such a rollback has succeeded, and whatever led to it is
+    the error worth knowing. One that gets no answer ends its connection.
+    """
+
+    __slots__ = ()
+
+    async def rollback(self) -> None:
+        """Roll back; in `ROLLBACK_S` at the most."""
+        connection = self._connection
+        if connection.is_closed():
+            return
         try:
-            return str(await super().execute(query, timeout=ROLLBACK_S))
-        except TimeoutError as error:
-            self.terminate()
-            raise asyncpg.ConnectionDoesNotExistError(f"no answer to ROLLBACK in {ROLLBACK_S} s") from error
+            async with asyncio.timeout(ROLLBACK_S):
+                await super().rollback()
+        except TimeoutError:
+            connection.terminate()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if not connection.is_closed():
+                raise
