@@ -5,7 +5,7 @@ The only module that knows how many servers there are. Refuses: knowing models.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import EllipsisType, TracebackType
 from typing import Any, Final, Self
@@ -74,12 +74,14 @@ class Database:
         """
         if self.pool.stock.is_closed:
             self.engine.sync_engine.dispose(close=False)  # which makes another pool
+        in_use = bool(self.pool.stock.slots)
         try:
             await self.pool.stock.open()
-            async with self.checkout() as driver:
+            async with self.checkout(priority=True) as driver:
                 await warn_of_limits(driver, self.config.pool)
         except BaseException:
-            await self.close()
+            if not in_use:
+                await self.close()
             raise
 
     async def close(self) -> None:
@@ -162,10 +164,21 @@ def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> Asy
             "async_creator_fn": connect,
             "connection_class": Connection,
             "timeout": config.pool.connect_timeout_s,
-            **({} if config.password is None else {"password": config.password}),
+            **({} if config.password is None else {"password": _asking(config.password)}),
             "server_settings": {"application_name": config.application_name, **config.server_settings},
         },
     )
     listen(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", from_sqlalchemy, retval=False)
     return engine
+
+
+def _asking(password: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def ask() -> str:
+        try:
+            return await password()
+        except Exception as error:
+            # Its text may be the secret itself, or where it is kept.
+            raise ConfigError(f"the function that is asked for the password raised {type(error).__name__}.") from error
+
+    return ask

@@ -86,7 +86,7 @@ class PoolClosed(PoolError):
 
 
 class PoolMisused(PoolError):
-    """A pool was touched from another event loop, thread or process than the one that opened it."""
+    """A pool was touched from another loop, thread or process than its own, or a checkout was entered twice."""
 
 
 class DatabaseError(DALError, sa_exc.DBAPIError):

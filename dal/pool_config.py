@@ -60,9 +60,15 @@ class PoolConfig:
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             number = getattr(self, name)
-            if number is not None and number < least:
+            if number is None and name == "min_idle":
+                continue
+            if type(number) is not int:
+                raise ConfigError(f"PoolConfig.{name} is {number!r}; it must be a whole number.")
+            if number < least:
                 raise ConfigError(f"PoolConfig.{name} is {number}; it must be {least} or more.")
         for name in _SECONDS:
+            if not isinstance(getattr(self, name), int | float):
+                raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)!r}; it must be a number of seconds.")
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"PoolConfig.{name} is {getattr(self, name)}; it must be more than 0 s, and finite.")
         if self.recycling not in get_args(Recycling):
@@ -73,20 +79,20 @@ class PoolConfig:
 
     @classmethod
     def for_processes(
-        cls, processes: int, *, max_connections: int, reserved: int = _RESERVED, **more: Any
+        cls, processes: int, *, max_connections: int, reserved: int = _RESERVED, max_overflow: int = 0, **more: Any
     ) -> PoolConfig:
         """Share out a server's *max_connections*, less *reserved* ones, between *processes*.
 
         `SHOW max_connections` tells the first; *reserved* is what superusers and other applications need. Raises
         `ConfigError` if there is less than one for each.
         """
-        size = (max_connections - reserved) // max(processes, 1)
+        size = (max_connections - reserved) // max(processes, 1) - max_overflow
         if processes < 1 or size < 1:
             raise ConfigError(
                 f"{max_connections} connections, less {reserved} reserved, cannot be shared by {processes} processes: "
                 "raise max_connections, or put a pooler such as PgBouncer between."
             )
-        return cls(size=size, processes=processes, **more)
+        return cls(size=size, max_overflow=max_overflow, processes=processes, **more)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> PoolConfig:

@@ -76,9 +76,12 @@ class Admission(Generic[W]):
         self._deviation_s += _GAIN * (abs(seconds - self._held_s) - self._deviation_s)
         self._held_s += _GAIN * (seconds - self._held_s)
 
-    def has_room(self) -> bool:
-        """Tell whether one more may wait: while overloaded, no more than are served in one round."""
-        return len(self._line) < (self._size if self.overloaded else self._max_waiting)
+    def has_room(self, spare: int = 0) -> bool:
+        """Tell whether one more may wait, where *spare* connections are still to come.
+
+        While overloaded no more may wait than are served in one round.
+        """
+        return len(self._line) < (self._size if self.overloaded else self._max_waiting) + spare
 
     def join(self, waiter: W, *, priority: bool = False) -> None:
         """Put *waiter* into the line."""
@@ -108,6 +111,9 @@ class Admission(Generic[W]):
 
     def shed(self, now: float) -> list[W]:
         """Take out those who have waited beyond `patience_s` in a line that stands; none while it is no overload."""
+        if self.overloaded and now - self._served_at > self.patience_s:
+            self.overloaded = False  # nobody is served any more, and those who wait learn of it by the timeout
+            self._traffic.stopped()
         if not self._line or self._patient_until() > now or not (self.overloaded or self._is_standing()):
             return []
         self.overloaded = True

@@ -10,7 +10,8 @@ import asyncpg
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from dal.errors import raise_named
+from dal.errors import PoolMisused, raise_named
+from dal.pool.driver import Watched
 from dal.pool.priority import first_in_line
 from dal.pool.slot import Slot
 
@@ -36,6 +37,8 @@ class Checkout:
         self._proxied: PoolProxiedConnection | None = None
 
     async def __aenter__(self) -> asyncpg.Connection:
+        if self._slot is not None or self._proxied is not None:
+            raise PoolMisused("this checkout has its connection already: call db.checkout() once more for another one.")
         events = self._pool.dispatch
         if events.checkout or events.checkin or events.reset:
             return await self._enter_with_events()
@@ -55,6 +58,10 @@ class Checkout:
             self._pool.stock.put(slot)
         elif self._proxied is not None:
             proxied, self._proxied = self._proxied, None
+            if error is not None and proxied.is_valid:
+                watched = Watched(proxied.dbapi_connection)
+                lost = not watched.is_open()
+                self._pool.stock.totals.cancelled += watched.is_cancelling()
             await greenlet_spawn(proxied.close)
         if error is not None:
             raise_named(error, disconnected=lost)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -27,14 +28,15 @@ class Closer:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def close(self, driver: asyncpg.Connection) -> None:
-        """Begin to close *driver*; outside a running loop it is cut off without a word."""
+    def close(self, driver: asyncpg.Connection, *, in_its_loop: bool = True) -> None:
+        """Begin to close *driver*; anywhere else than in its loop it is cut off without a word."""
         if driver.is_closed():
             return
-        try:
-            self._tasks.start(self._close(driver))
-        except RuntimeError:  # the garbage collector, at the end of a loop
-            driver.terminate()
+        if in_its_loop:
+            self._tasks.start(self._close(driver), self._closed)
+        else:
+            with suppress(RuntimeError):  # its loop is closed, and its socket with it
+                driver.terminate()
 
     async def done(self) -> None:
         """Wait until all are closed."""
@@ -44,7 +46,5 @@ class Closer:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await driver.close()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError):
             driver.terminate()
-        finally:
-            asyncio.get_running_loop().call_soon(self._closed)  # when this task has ended

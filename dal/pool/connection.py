@@ -1,4 +1,4 @@
-"""asyncpg's connection, whose rollbacks end, and which tells that it runs a statement also if that was not prepared.
+"""asyncpg's connection, whose rollbacks end, and which tells that it is busy also with a script or a COPY.
 
 SQLAlchemy finishes a rollback whatever becomes of its task, so no timeout of the application's can end one that gets no
 answer: its connection would be out for ever. Refuses: ending a COMMIT, which may be long for good reasons.
@@ -33,6 +33,19 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         # asyncpg does so for what it prepares: by this the pool sees whether a connection is given back too early.
         with self._stmt_exclusive_section:
             return str(await super().execute(query, timeout=timeout))
+
+    async def _copy_in(self, *args: Any) -> Any:
+        with self._stmt_exclusive_section:
+            return await super()._copy_in(*args)
+
+    async def copy_records_to_table(self, *args: Any, **options: Any) -> str:
+        """Load records by a binary COPY."""
+        with self._stmt_exclusive_section:
+            return str(await super().copy_records_to_table(*args, **options))
+
+    async def _copy_out(self, *args: Any) -> Any:
+        with self._stmt_exclusive_section:
+            return await super()._copy_out(*args)
 
 
 class SureRollback(Transaction):  # type: ignore[misc] # asyncpg ships no types

@@ -54,21 +54,23 @@ class Watched:
         """Forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
         self.driver._top_xact = None
 
+    def forget_listeners(self) -> None:
+        """Forget who listened: after UNLISTEN the server tells nothing, and the next one must LISTEN anew."""
+        self.driver._listeners.clear()
+        self.driver._log_listeners.clear()
+
     def mark(self) -> tuple[int, int]:
         """Note how many statements were sent until now: by anybody, and by SQLAlchemy."""
         return self._protocol.queries_count, self._cache._counter if self._cache is not None else 0
 
     def statement_since(self, mark: tuple[int, int]) -> str | None:
-        """Give the text of the last statement sent since *mark*, None if there is none; prepared ones only.
+        """Give the text of the last statement that SQLAlchemy has sent since *mark*, None if there is none.
 
-        Both SQLAlchemy and asyncpg keep what they have prepared in the order of its use: to look there costs nothing
-        before it is asked.
+        It keeps what it has prepared in the order of its use: to look there costs nothing before it is asked.
         """
-        queries, by_sqlalchemy = self.mark()
-        if by_sqlalchemy != mark[1]:
-            return str(max(self._cache._data.values(), key=lambda entry: entry[2][0])[0])
-        entries = self.driver._stmt_cache._entries
-        return str(next(reversed(entries))[0]) if entries and queries != mark[0] else None
+        if self._cache is None or self._cache._counter == mark[1]:
+            return None
+        return str(max(self._cache._data.values(), key=lambda entry: entry[2][0])[0])
 
 
 def socket_of(driver: asyncpg.Connection) -> socket.socket:

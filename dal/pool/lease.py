@@ -21,10 +21,21 @@ class Lease:
     Taking a lease costs some 2 us, most of them for walking the stack.
     """
 
-    __slots__ = ("_code", "_line", "_mark", "_seen", "_task", "_watched", "reported", "since", "touched_at")
+    __slots__ = (
+        "_code",
+        "_line",
+        "_mark",
+        "_seen",
+        "_task",
+        "_watched",
+        "reported",
+        "reported_idle",
+        "since",
+        "touched_at",
+    )
 
     def __init__(self, watched: Watched | None = None, now: float = 0.0) -> None:
-        self.reported = False
+        self.reported = self.reported_idle = False
         self._code, self._line = awaiting_line()
         self._task = asyncio.current_task()
         self._watched = watched

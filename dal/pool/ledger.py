@@ -48,9 +48,8 @@ class Ledger:
     def used(self, lease: Lease, seconds: float) -> None:
         """Note that a lease is over."""
         self.holds.add(seconds)
-        if self.observer is not None:
-            self.observer.record(USE_TIME, seconds)
-        if lease.reported:
+        self._tell(USE_TIME, seconds)
+        if lease.reported or lease.reported_idle:
             logger.warning("a connection that was held for long came back: %s", str(lease))
 
     def created(self, seconds: float) -> None:
@@ -63,5 +62,9 @@ class Ledger:
         self._tell(TIMEOUTS, 1)
 
     def _tell(self, metric: str, value: float) -> None:
-        if self.observer is not None:
+        if self.observer is None:
+            return
+        try:
             self.observer.record(metric, value)
+        except Exception:
+            logger.exception("the pool's observer failed at %s", metric)  # and must not take a connection with it

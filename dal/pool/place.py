@@ -29,7 +29,16 @@ class Place:
         elif loop is not self.loop:
             raise PoolMisused(self._misuse())
 
+    def is_here(self) -> bool:
+        """Tell whether this is that loop."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
     def _misuse(self) -> str:
+        if self.loop is None:
+            return "a Database needs a running event loop: synchronous code calls it through dal.blocking."
         where = "after a fork" if self._process != os.getpid() else "from another event loop or thread"
         return (
             f"this Database was opened elsewhere and is used {where}: its sockets belong to the loop that opened it. "

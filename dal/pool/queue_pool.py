@@ -45,7 +45,9 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         **options: Any,
     ) -> None:
         super().__init__(creator, **options)
-        self.stock = Stock(pool_config or PoolConfig(), self._open, pool_observer)
+        self.stock = Stock(
+            pool_config or PoolConfig(), self._open, closing=self._tell_of_closing, observer=pool_observer
+        )
         self._upkeep = Upkeep(self.stock)
 
     def recreate(self) -> LeasedQueuePool:
@@ -133,8 +135,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         if record.dbapi_connection is None:  # invalidated or detached
             self.stock.lose(slot)
             return
-        if slot.watched.connection is not record.dbapi_connection:  # a listener had it replaced at checkout
-            slot.watched = Watched(record.dbapi_connection)
+        slot.follow()
         self.stock.put(slot)
 
     def _close_connection(self, connection: DBAPIConnection, *, terminate: bool = False) -> None:
@@ -150,6 +151,10 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         if _checkin and connection.is_valid:
             connection.invalidate(exception)
         self.stock.suspect()
+
+    def _tell_of_closing(self, slot: Slot) -> None:
+        if self.dispatch.close:
+            self.dispatch.close(slot.watched.connection, slot.record)
 
     async def _open(self) -> Slot:
         started = time.monotonic()

@@ -28,6 +28,8 @@ _CLEAN: Final = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; "
     "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
 )
+# The last is what asyncpg says of a connection that is going: it has read the server's farewell, and not yet its end.
+_FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError)
 _STATEMENTS: Final = {"fast": None, "verified": _PING, "clean": _CLEAN}
 
 
@@ -59,23 +61,27 @@ class Recycler:
         """Give up what is under way."""
         self._tasks.cancel()
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
     async def done(self) -> None:
         """Wait until nothing is under way."""
         await self._tasks.done()
 
     async def _recycle(self, slot: Slot, statement: str | None, fit: Callable[[Slot], None]) -> None:
+        is_fit = False
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await _settle(slot.watched)
                 if statement is not None:
                     await slot.driver.execute(statement)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            self._unfit(slot)
-        except asyncio.CancelledError:
-            self._unfit(slot)
-            raise
-        else:
-            fit(slot)
+                if statement is _CLEAN:
+                    slot.watched.forget_listeners()
+            is_fit = True
+        except _FAILURES:
+            pass  # it is closed, whatever it was
+        finally:
+            (fit if is_fit else self._unfit)(slot)
 
 
 async def _settle(watched: Watched) -> None:

@@ -27,6 +27,14 @@ class Slot:
     checked_at: float = 0.0
     lease: Lease | None = None
 
+    def follow(self) -> None:
+        """Look at the connection that SQLAlchemy has put in the place of this one, if it has, at checkout."""
+        connection = self.record.dbapi_connection
+        if connection is not None and connection is not self.watched.connection:
+            self.watched = Watched(connection)
+            if self.lease is not None:
+                self.lease.begin(self.watched, self.lease.since)
+
     def age(self, seconds: float) -> None:
         """Be as if *seconds* had passed."""
         self.expires_at -= seconds

@@ -68,6 +68,7 @@ class PoolStatus:
     waiting: int
     opening: int
     closing: int
+    recycling: int
     overloaded: bool
     totals: Totals
     waits: Histogram = field(repr=False)

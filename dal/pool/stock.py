@@ -38,12 +38,18 @@ _FINAL_FAILURES: Final = (InvalidAuthorization, InvalidCatalogName)
 class Stock:
     """All connections of one pool, in one event loop: the one that it is first used in.
 
-    *connect* opens a connection. Whoever has taken one gives it back by `put`.
+    *connect* opens a connection; *closing* hears of each that will be closed. Whoever takes one gives it back by `put`.
     """
 
     def __init__(
-        self, config: PoolConfig, connect: Callable[[], Awaitable[Slot]], observer: PoolObserver | None = None
+        self,
+        config: PoolConfig,
+        connect: Callable[[], Awaitable[Slot]],
+        *,
+        closing: Callable[[Slot], None],
+        observer: PoolObserver | None = None,
     ) -> None:
+        self._closing = closing
         self.config = config
         self.size = config.size
         self.slots: set[Slot] = set()
@@ -80,7 +86,7 @@ class Stock:
             self._discard(slot)
         self._check_open()
         if not priority:
-            self.line.check_room(now)
+            self.line.check_room(now, self._most() - len(self.slots))
         return None
 
     async def wait(self, *, priority: bool = False) -> Slot:
@@ -119,7 +125,7 @@ class Stock:
         self._give(slot, time.monotonic())
 
     def _give(self, slot: Slot, now: float) -> None:
-        if len(self.slots) > self.size + self.config.max_overflow:  # after a resize
+        if len(self.slots) > self._most():  # after a resize
             self.drop(slot)
             return
         if self.line.hand_over(slot, now):
@@ -142,8 +148,11 @@ class Stock:
 
     def drop(self, slot: Slot) -> None:
         """Close a connection, in the background, and open another one if it is missed."""
+        if slot not in self.slots:
+            return
         self.forget(slot)
-        self.closer.close(slot.driver)
+        self._closing(slot)
+        self.closer.close(slot.driver, in_its_loop=self._place.is_here())
         if not self.is_closed:
             self.opener.grow()
 
@@ -178,6 +187,8 @@ class Stock:
 
     def resize(self, size: int) -> None:
         """Hold *size* connections from now on; those that are out and too many go when they come back."""
+        self._place.check()
+        PoolConfig(size=size)  # refuses what is no size
         self.size = size
         self.line.resize(size)
         while self.idle and len(self.slots) > size:
@@ -198,7 +209,8 @@ class Stock:
         """Replace every connection, spread by chance over *spread_s*; one that is out goes when it comes back."""
         now = time.monotonic()
         for slot in self.slots:
-            slot.expires_at = now + spread_s * random.random()  # noqa: S311 # spreads load, guards nothing
+            by_chance = now + spread_s * random.random()  # noqa: S311 # spreads load, guards nothing
+            slot.expires_at = min(slot.expires_at, by_chance)
 
     async def close(self) -> None:
         """Close what is idle; what is out is closed when it comes back. Those who wait get `PoolClosed`."""
@@ -215,6 +227,7 @@ class Stock:
                     await asyncio.sleep(_LOOK_S)
         left = [slot for slot in self.slots if slot.lease is not None]
         for slot in left:
+            slot.follow()
             slot.driver.terminate()
         await self.close()
         return len(left)
@@ -226,11 +239,14 @@ class Stock:
         self.recycler.stop()
         self.line.stop()
         self.line.fail(PoolClosed("the pool was closed while this task waited for a connection."))
-        while self.idle:
-            self.drop(self.idle.pop())
+        self.idle.clear()
+        for slot in [slot for slot in self.slots if slot.lease is None]:
+            self.drop(slot)
 
     def leases(self) -> list[Lease]:
         """List the connections that are out, longest held first."""
+        for slot in self.slots:
+            slot.follow()
         return sorted((slot.lease for slot in self.slots if slot.lease), key=lambda lease: lease.since)
 
     def status(self) -> PoolStatus:
@@ -242,6 +258,7 @@ class Stock:
             waiting=len(self.line),
             opening=self.opener.opening,
             closing=len(self.closer),
+            recycling=len(self.recycler),
             overloaded=self.line.is_overloaded,
             totals=copy.copy(self.totals),
             waits=self.ledger.waits,
@@ -261,8 +278,11 @@ class Stock:
         if self.is_closed:
             return 0
         there = len(self.slots) + self.opener.opening
-        room = self.size + self.config.max_overflow - there - len(self.closer)
+        room = self._most() - there - len(self.closer)
         return min(room, max(len(self.line) - self.opener.opening, self.floor - there))
+
+    def _most(self) -> int:
+        return self.size + self.config.max_overflow
 
     def _opened(self, slot: Slot) -> None:
         self.slots.add(slot)
@@ -283,8 +303,7 @@ class Stock:
     def _who(self) -> str:
         leases = self.leases()
         holders = "; ".join(map(str, leases[:_HOLDERS_NAMED])) or "nobody on record"
-        most = self.size + self.config.max_overflow
-        return f"{len(leases)} of {most} are out, {len(self.line) + 1} wait. Longest held: {holders}."
+        return f"{len(leases)} of {self._most()} are out, {len(self.line) + 1} wait. Longest held: {holders}."
 
     def _check_open(self) -> None:
         if self.is_closed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -16,11 +16,14 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run *work*; whatever it raises is its own to handle."""
+    def start(self, work: Coroutine[Any, Any, None], ended: Callable[[], None] | None = None) -> None:
+        """Run *work*, then call *ended*; whatever it raises is its own to handle."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        if ended is not None:
+            # Also after a task that was cancelled before it began, of which its own code hears nothing.
+            task.add_done_callback(lambda _: ended())
 
     def cancel(self) -> None:
         """Cancel all."""

@@ -65,7 +65,8 @@ def look(stock: Stock, now: float) -> None:
         elif now - slot.checked_at >= stock.config.keepalive_s:
             stock.ping(slot)
     for slot in stock.slots:
-        if slot.lease is not None and not slot.lease.reported:
+        slot.follow()
+        if slot.lease is not None:
             slot.lease.look(now)
             _report(stock, slot, slot.lease, now)
     stock.opener.grow()
@@ -76,12 +77,16 @@ def _is_spare(stock: Stock) -> bool:
 
 
 def _report(stock: Stock, slot: Slot, lease: Lease, now: float) -> None:
-    if now - lease.since >= stock.config.leak_after_s:
+    if not lease.reported and now - lease.since >= stock.config.leak_after_s:
         lease.reported = True
         stock.totals.leaked += 1
         logger.warning("a connection was not given back: %s. Is its session or unit of work ever closed?", str(lease))
-    elif lease.in_transaction and now - lease.touched_at >= stock.config.idle_in_transaction_s:
-        lease.reported = True
+    if (
+        not lease.reported_idle
+        and lease.in_transaction
+        and now - lease.touched_at >= stock.config.idle_in_transaction_s
+    ):
+        lease.reported_idle = True
         logger.warning(
             "a transaction waits for something else than its statements: %s. "
             "Give the connection back before a slow call, and take it again after.",

@@ -54,11 +54,11 @@ class Line:
         """Whether no more may wait than are served in one round."""
         return self._admission.overloaded
 
-    def check_room(self, now: float) -> None:
-        """Raise `PoolOverloaded` if nobody more may wait."""
-        if not self._admission.has_room():
+    def check_room(self, now: float, spare: int) -> None:
+        """Raise `PoolOverloaded` if nobody more may wait, where *spare* connections are still to come."""
+        if not self._admission.has_room(spare):
             self._ledger.totals.shed += 1
-            raise self._overload(now)
+            raise self._overload(now) from self._cause()
 
     def join(self, *, priority: bool) -> _Waiter:
         """Begin to wait; to be awaited by `wait`."""
@@ -123,7 +123,7 @@ class Line:
             _fail(waiter, PoolTimeout(self._exhausted(now - waiter.since)), self._cause())
         for waiter in self._admission.shed(now):
             self._ledger.totals.shed += 1
-            _fail(waiter, self._overload(now))
+            _fail(waiter, self._overload(now), self._cause())
         self._set_alarm(now)
 
     def _exhausted(self, waited_s: float) -> str:
