@@ -33,6 +33,8 @@ ARGUMENTS = [
     (AsyncAdaptedQueuePool.dispose, ["self"]),
     (asyncpg.Connection.transaction, ["self", "isolation", "readonly", "deferrable"]),
     (asyncpg.Connection._check_open, ["self"]),
+    (asyncpg.Connection._copy_in, ["self", "copy_stmt", "source", "timeout"]),
+    (asyncpg.Connection._copy_out, ["self", "copy_stmt", "output", "timeout"]),
     (Transaction.__init__, ["self", "connection", "isolation", "readonly", "deferrable"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),

@@ -34,18 +34,18 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         with self._stmt_exclusive_section:
             return str(await super().execute(query, timeout=timeout))
 
-    async def _copy_in(self, *args: Any) -> Any:
+    async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:
-            return await super()._copy_in(*args)
+            return str(await super()._copy_in(copy_stmt, source, timeout))
 
     async def copy_records_to_table(self, *args: Any, **options: Any) -> str:
         """Load records by a binary COPY."""
         with self._stmt_exclusive_section:
             return str(await super().copy_records_to_table(*args, **options))
 
-    async def _copy_out(self, *args: Any) -> Any:
+    async def _copy_out(self, copy_stmt: str, output: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:
-            return await super()._copy_out(*args)
+            return str(await super()._copy_out(copy_stmt, output, timeout))
 
 
 class SureRollback(Transaction):  # type: ignore[misc] # asyncpg ships no types
