@@ -1,6 +1,5 @@
 """Threads and synchronous code call the same pool, through its own loop."""
 
-import os
 import threading
 
 import pytest
@@ -8,7 +7,7 @@ from sqlalchemy import text
 
 from dal import Database, PoolConfig, blocking
 from dal.demo.repositories import Regions, Shop
-from dal.errors import CannotConnect, PoolMisused
+from dal.errors import CannotConnect
 from tests.shop_rows import region
 
 
@@ -48,42 +47,3 @@ def test_a_server_that_is_not_there_is_said_at_the_start():
     db = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(CannotConnect), blocking.opened(db):
         pass
-
-
-async def test_another_thread_is_told_at_once(db):
-    await _answer(db)
-    told = []
-
-    def touch():
-        try:
-            db.pool.stock.take()
-        except PoolMisused as error:
-            told.append(str(error))
-
-    thread = threading.Thread(target=touch)
-    thread.start()
-    thread.join()
-    assert "from another event loop or thread" in told[0]
-
-
-# A process with threads should not fork: that is why it is told.
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-async def test_a_fork_is_told_at_once(db):
-    await _answer(db)
-    assert "after a fork" in _told_in_a_fork(db)
-
-
-def _told_in_a_fork(db):
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            db.pool.stock.take()
-        except PoolMisused as error:
-            os.write(writing, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as told:
-        return told.read()

@@ -40,7 +40,7 @@ async def test_a_connection_that_was_closed_is_missed_at_once(database_url, ende
             started = time.monotonic()
             assert await serves(db)
             waits.append(time.monotonic() - started)
-    assert min(waits) < 0.5  # the upkeep, which would find it too, looks every second
+    assert sorted(waits)[1] < 0.5  # the upkeep, which would find it too, looks every second
 
 
 @pytest.mark.parametrize("error", [asyncpg.InternalClientError, asyncpg.InterfaceError, ConnectionResetError])
@@ -61,7 +61,7 @@ async def test_a_server_that_is_not_there_is_not_asked_all_the_time():
     db = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(CannotConnect):
         await serves(db)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # that it is quiet shows in no state
     assert db.pool.status().totals.failed < 20
     await db.close()
 
@@ -113,9 +113,8 @@ async def test_a_copy_that_runs_at_checkin_ends_its_connection(database_url, out
 async def test_whoever_listens_after_a_reset_is_told(database_url, outside):
     heard = asyncio.Event()
     async with Database(database_url, pool=PoolConfig(size=1, recycling="clean")) as db:
-        for _ in range(2):
-            async with db.checkout() as driver:
-                await driver.add_listener("news", lambda *_: heard.set())
+        async with db.checkout() as driver:
+            await driver.add_listener("news", lambda *_: None)
         async with db.checkout() as driver:
             await driver.add_listener("news", lambda *_: heard.set())
             await outside.execute("NOTIFY news")

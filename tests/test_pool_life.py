@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from dal import Database, PoolConfig
-from dal.errors import PoolClosed, PoolOverloaded, PoolTimeout
+from dal.errors import ConfigError, PoolClosed, PoolOverloaded, PoolTimeout
 from dal.pool import first_in_line
 from tests.cancelling import AT_ONCE_S, serves
 from tests.looking import backends, drivers, until, until_none_left
@@ -255,3 +255,10 @@ async def test_an_observer_hears_of_a_connection_that_broke(database_url, outsid
             await connection.invalidate()
         assert observer.count()[f"{NAME}use_time"] == before + 1
         assert db.pool.status().totals.lost == 1
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5])
+async def test_a_size_that_is_none_is_refused_and_changes_nothing(db, size):
+    with pytest.raises(ConfigError, match=r"^PoolConfig\.size is"):
+        db.pool.resize(size)
+    assert (db.pool.size(), await serves(db)) == (3, True)

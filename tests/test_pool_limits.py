@@ -66,6 +66,15 @@ async def test_a_password_is_asked_for_at_each_connect(database_url):
         assert len(asked) == 3
 
 
+async def test_a_password_that_cannot_be_had_is_told_without_its_words(database_url):
+    async def password():
+        raise KeyError("vault-token")
+
+    with pytest.raises(ConfigError, match=r"^the function that is asked for the password raised KeyError\.$"):
+        async with Database(DatabaseConfig(url=database_url, pool=PoolConfig(size=1), password=password)):
+            pass
+
+
 def test_a_password_that_is_asked_for_shows_in_no_repr(database_url):
     async def password():
         return "secret"

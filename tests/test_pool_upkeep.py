@@ -120,7 +120,10 @@ async def test_the_clock_of_the_test_kit_makes_connections_old(db, clock):
 
 
 async def test_a_connection_that_was_used_is_not_asked(three):
-    _look(three, 119)
+    for slot in three.pool.stock.slots:
+        slot.age(100)
+    assert await serves(three)
+    _look(three, 100)
     assert three.pool.status().idle == 3
 
 
@@ -172,6 +175,15 @@ async def test_an_idle_transaction_is_reported_with_its_last_statement(three, ca
     warnings = [warning for warning in _warnings(caplog) if "a transaction waits" in warning]
     assert len(warnings) == 1
     assert "idle in a transaction after 'SELECT 42'" in warnings[0]
+
+
+async def test_a_forgotten_transaction_is_reported_as_both(three, caplog):
+    async with three.writing() as session:
+        await session.execute(text("SELECT 42"))
+        for seconds in (0, 11, 61):
+            _look(three, seconds)
+    assert [word in " ".join(_warnings(caplog)) for word in ("a transaction waits", "not given back")] == [True, True]
+    assert three.pool.status().totals.leaked == 1
 
 
 async def test_a_statement_that_runs_for_long_is_no_idle_transaction(three, caplog):

@@ -150,7 +150,7 @@ class Stock:
         """Close a connection, in the background, and open another one if it is missed."""
         if slot not in self.slots:
             return
-        self.forget(slot)
+        self._forget(slot)
         self._closing(slot)
         self.closer.close(slot.driver, in_its_loop=self._place.is_here())
         if not self.is_closed:
@@ -161,12 +161,11 @@ class Stock:
         if slot.lease is not None:
             self._end_lease(slot.lease, time.monotonic())
         self.totals.lost += not slot.watched.is_open()
-        self.forget(slot)
+        self._forget(slot)
         with suppress(RuntimeError):  # the garbage collector, outside a running loop: nobody waits there
             asyncio.get_running_loop().call_soon(self.opener.grow)
 
-    def forget(self, slot: Slot) -> None:
-        """Count a connection no more."""
+    def _forget(self, slot: Slot) -> None:
         slot.lease = None
         if slot in self.slots:
             self.slots.remove(slot)

@@ -15,7 +15,6 @@ from typing import Final
 
 from dal.pool.lease import Lease
 from dal.pool.ledger import logger
-from dal.pool.slot import Slot
 from dal.pool.stock import Stock
 
 # Often enough for limits of minutes; limits of less are looked at four times within them.
@@ -68,7 +67,7 @@ def look(stock: Stock, now: float) -> None:
         slot.follow()
         if slot.lease is not None:
             slot.lease.look(now)
-            _report(stock, slot, slot.lease, now)
+            _report(stock, slot.lease, now)
     stock.opener.grow()
 
 
@@ -76,7 +75,7 @@ def _is_spare(stock: Stock) -> bool:
     return len(stock.slots) > stock.floor
 
 
-def _report(stock: Stock, slot: Slot, lease: Lease, now: float) -> None:
+def _report(stock: Stock, lease: Lease, now: float) -> None:
     if not lease.reported and now - lease.since >= stock.config.leak_after_s:
         lease.reported = True
         stock.totals.leaked += 1
