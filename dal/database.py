@@ -117,6 +117,10 @@ class Database:
         async with self._sessions.begin() as session:
             yield session
 
+    def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Lend a session whose every statement commits on its own: one round trip for a write that is one statement."""
+        return self.reading()
+
     async def execute_script(self, script: str) -> None:
         """Run several statements without parameters, in one round trip.
 

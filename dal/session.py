@@ -26,6 +26,10 @@ class SessionSource(Protocol):
         """Lend a session for one write, in a transaction."""
         ...
 
+    def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Lend a session for one statement that writes, which needs no transaction to be whole."""
+        ...
+
 
 @asynccontextmanager
 async def driver_connection(connection: AsyncConnection) -> AsyncGenerator[asyncpg.Connection]:

@@ -68,6 +68,10 @@ class UnitOfWork:
         """Lend the session to a repository's write."""
         yield self.session
 
+    def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Lend the session to a repository's statement."""
+        return self.writing()
+
     def savepoint(self) -> AbstractAsyncContextManager[Any]:
         """Undo only what the block did when it raises; two round trips."""
         return self.session.begin_nested()
