@@ -3,8 +3,23 @@
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.errors import DALError
+from dal.observer import Attempt, Observer
 from dal.pool_config import PoolConfig
 from dal.repository import Repository
+from dal.transaction import Outcome, Retry
+from dal.transactional import transactional
 from dal.unit_of_work import UnitOfWork
 
-__all__ = ["DALError", "Database", "DatabaseConfig", "PoolConfig", "Repository", "UnitOfWork"]
+__all__ = [
+    "Attempt",
+    "DALError",
+    "Database",
+    "DatabaseConfig",
+    "Observer",
+    "Outcome",
+    "PoolConfig",
+    "Repository",
+    "Retry",
+    "UnitOfWork",
+    "transactional",
+]

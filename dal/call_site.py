@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Final
+from typing import Any, Final
 
 import alembic
 import greenlet
@@ -40,6 +40,18 @@ class CallSite:
     def at(cls, code: CodeType | None, line: int) -> CallSite:
         """Name a *line* of *code*, as `application_line` gives them."""
         return cls("?", 0, "?") if code is None else cls(code.co_filename, line, code.co_name)
+
+    @classmethod
+    def of(cls, task: asyncio.Task[Any]) -> CallSite:
+        """Name the application's innermost line that *task*, another one, waits at."""
+        found: tuple[CodeType | None, int] = (None, 0)
+        awaited: Any = task.get_coro()
+        while awaited is not None:
+            frame = getattr(awaited, "cr_frame", None)
+            if frame is not None and _APPLICATION[frame.f_code.co_filename]:
+                found = frame.f_code, frame.f_lineno
+            awaited = getattr(awaited, "cr_await", None)
+        return cls.at(*found)
 
     def __str__(self) -> str:
         return f"{Path(self.file).name}:{self.line} in {self.function}()"

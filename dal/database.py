@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import EllipsisType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, Unpack
 
 import asyncpg
 from sqlalchemy import URL, event
@@ -16,10 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.pool import Connection, LeasedQueuePool, PoolObserver, keep_alive, listen, warn_of_limits
+from dal.observer import Observer
+from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, warn_of_limits
 from dal.pool_config import PoolConfig
-from dal.session import driver_connection
+from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
+from dal.transaction import Retry, Transaction, TransactionOptions, run
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 # The oldest major version that the PostgreSQL project still mends.
 OLDEST_SERVER: Final = 14
@@ -41,7 +46,7 @@ class Database:
         config: str | URL | DatabaseConfig,
         *,
         pool: PoolConfig | EllipsisType | None = ...,
-        observer: PoolObserver | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if isinstance(config, DatabaseConfig):
             if pool is not ...:
@@ -49,10 +54,13 @@ class Database:
             self.config = config
         else:
             self.config = DatabaseConfig.from_url(config, pool=_ONE if pool is None else pool)
+        self._observer = observer
         self.engine = _create_engine(self.config, observer)
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, close_resets_only=False)
+        self._sessions = async_sessionmaker(
+            self.engine, expire_on_commit=False, close_resets_only=False, sync_session_class=TellingSession
+        )
         self._reading = async_sessionmaker(self._autocommit, expire_on_commit=False, close_resets_only=False)
 
     def __repr__(self) -> str:
@@ -108,14 +116,36 @@ class Database:
         async with self._reading() as session:
             yield session
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncSession]:
-        """Lend a session in a transaction of its own: committed on a clean exit, rolled back on any exception.
+    def begin(self, **options: Unpack[TransactionOptions]) -> Transaction:
+        """Lend a session in a transaction: committed on a clean exit, rolled back on any exception.
 
-        The end runs to completion also when the task is cancelled meanwhile.
+        None of the options costs a round trip; see `TransactionOptions`.
         """
-        async with self._sessions.begin() as session:
-            yield session
+        return Transaction(self._sessions, self.checkout, options)
+
+    async def run(
+        self,
+        function: Callable[[U], Awaitable[T]],
+        scope: Callable[..., AbstractAsyncContextManager[U]],
+        *,
+        retry: Retry = Retry(),  # noqa: B008 # a frozen value
+        **options: Unpack[TransactionOptions],
+    ) -> T:
+        """Run *function* in a new unit of work, such as `Shop`, until it is committed; gives what it returns.
+
+        Again as *retry* says, each time with entities of its own: *function* must not touch what other attempts have
+        made, nor do what no rollback undoes. Never after a COMMIT whose outcome is unknown.
+        """
+
+        async def attempt() -> T:
+            async with scope(self, **options) as unit:
+                return await function(unit)
+
+        return await run(attempt, getattr(function, "__qualname__", repr(function)), retry, self._observer)
+
+    def writing(self) -> Transaction:
+        """Lend a session for one write, in a transaction of its own."""
+        return self.begin()
 
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session whose every statement commits on its own: one round trip for a write that is one statement."""
@@ -144,7 +174,7 @@ def refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
         )
 
 
-def _create_engine(config: DatabaseConfig, observer: PoolObserver | None) -> AsyncEngine:
+def _create_engine(config: DatabaseConfig, observer: Observer | None) -> AsyncEngine:
     async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
         try:
             driver = await asyncpg.connect(*arguments, **options)

@@ -43,6 +43,14 @@ class UnitOfWorkError(DALError):
     """A unit of work was used before its beginning, after its end, or twice."""
 
 
+class UnitOfWorkTimeout(DALError, TimeoutError):
+    """A transaction took longer than the `timeout_s` it was given; it was rolled back."""
+
+
+class CommitOutcomeUnknown(DALError):
+    """The connection was lost between COMMIT and its answer: the transaction is there whole, or not at all."""
+
+
 class CopyError(DALError):
     """The records do not fit the table; nothing was loaded."""
 
@@ -306,6 +314,11 @@ def raise_named(error: BaseException, *, hide_parameters: bool = True, disconnec
     if isinstance(error, _DRIVER_ERRORS):
         lost = disconnected or isinstance(error, ConnectionError)
         raise from_driver(error, hide_parameters=hide_parameters, disconnected=lost) from error
+
+
+def is_connection_lost(error: BaseException, *, closed: bool) -> bool:
+    """Tell whether the driver's *error* leaves open what became of its statement; *closed* as the connection is now."""
+    return issubclass(_kind_of(error, disconnected=closed), ConnectionLost)
 
 
 @contextmanager

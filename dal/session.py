@@ -5,14 +5,18 @@ Refuses: deciding when to commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import asyncpg
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
 
 from dal.errors import driver_errors_named
+
+_ON_BEGIN: Final = "dal_on_begin"
 
 
 class SessionSource(Protocol):
@@ -29,6 +33,22 @@ class SessionSource(Protocol):
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session for one statement that writes, which needs no transaction to be whole."""
         ...
+
+
+class TellingSession(Session):
+    """SQLAlchemy's session, which tells whom `on_begin` names of its transactions."""
+
+
+def on_begin(session: AsyncSession, begins: Callable[[Any], None]) -> None:
+    """Have *begins* called with the driver's connection before each BEGIN of *session*, not for savepoints."""
+    session.info[_ON_BEGIN] = begins
+
+
+@event.listens_for(TellingSession, "after_begin")
+def _tell(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    begins = session.info.get(_ON_BEGIN)
+    if begins is not None and not transaction.nested:
+        begins(connection.connection.driver_connection)
 
 
 @asynccontextmanager

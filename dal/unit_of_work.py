@@ -5,17 +5,25 @@ Refuses: building SQL.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from types import TracebackType
-from typing import Any, Self, get_type_hints
+from typing import Any, Final, Self, Unpack, get_type_hints
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
 from dal.repository import Repository
+from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
+from dal.turn import Turn
+
+# What each task has open.
+_open: Final[WeakKeyDictionary[asyncio.Task[Any], list[UnitOfWork]]] = WeakKeyDictionary()
 
 
 class UnitOfWork:
@@ -28,18 +36,32 @@ class UnitOfWork:
             orders: OrderRepository
 
     BEGIN goes out with the first statement, so an unused unit of work costs nothing. Cancellation rolls back too; a
-    COMMIT or ROLLBACK that is under way is finished before the cancellation goes on. For one task, and once.
+    COMMIT or ROLLBACK that is under way is finished before the cancellation goes on. For one task at a time, and once.
+    A task that has one open on the same database opens another, with another connection, only if that one is
+    *independent*.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._scope: AbstractAsyncContextManager[AsyncSession] = database.writing()
+    def __init__(self, database: Database, *, independent: bool = False, **options: Unpack[TransactionOptions]) -> None:
+        self._database = database
+        self._independent = independent
+        self._transaction = database.begin(**options)
         self._session: AsyncSession | None = None
-        self._over = False
+        self._turn = Turn(type(self).__name__)
+        self._task: asyncio.Task[Any] | None = None
+        self._entered: CallSite | None = None
+        self._detached: CallSite | None = None
+        self._left: CallSite | None = None
+        self._callbacks = Callbacks()
 
     async def __aenter__(self) -> Self:
-        if self._session is not None or self._over:
-            raise UnitOfWorkError(f"this {type(self).__name__} was entered before; make a new one.")
-        self._session = await self._scope.__aenter__()
+        if self._entered is not None:
+            raise UnitOfWorkError(f"this {self._name} was entered before, at {self._entered}: make a new one.")
+        self._task = asyncio.current_task()
+        assert self._task is not None  # noqa: S101 # `async with` runs in a task
+        self._refuse_a_second(self._task)
+        self._entered = CallSite.here()
+        self._session = await self._transaction.__aenter__()
+        _open.setdefault(self._task, []).append(self)
         for name, repository in _repositories_of(type(self)).items():  # type: ignore[arg-type] # mypy: type[Self] has no hash
             setattr(self, name, repository(self))
         return self
@@ -47,34 +69,97 @@ class UnitOfWork:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._session, self._over = None, True
-        await self._scope.__aexit__(kind, error, traceback)
+        self._session, self._left = None, CallSite.here()
+        if self._task is not None:
+            _open[self._task].remove(self)
+        intrusion = None if error else self._turn.intrusion("is left")
+        try:
+            await self._transaction.__aexit__(kind, error or intrusion, traceback)
+        finally:
+            await self._callbacks.call(self.outcome)
+        if intrusion is not None:
+            raise intrusion
 
     @property
     def session(self) -> AsyncSession:
         """SQLAlchemy's session, for whatever has no repository method."""
-        if self._session is None:
-            when = "over" if self._over else "not entered yet"
-            raise UnitOfWorkError(f"this {type(self).__name__} is {when}: use it inside `async with`.")
+        if self._session is None or self._detached is not None:
+            raise UnitOfWorkError(f"this {self._name} {self._why_not()}")
         return self._session
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the transaction; known also after a cancellation."""
+        return self._transaction.outcome
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
         """Lend the session to a repository's read."""
-        yield self.session
+        async with self._turn:
+            yield self.session
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncSession]:
+    def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend the session to a repository's write."""
-        yield self.session
+        return self.reading()
 
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend the session to a repository's statement."""
-        return self.writing()
+        return self.reading()
 
-    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
         """Undo only what the block did when it raises; two round trips."""
-        return self.session.begin_nested()
+        async with self._turn, self.session.begin_nested():
+            yield
+
+    @asynccontextmanager
+    async def detached(self) -> AsyncGenerator[None]:
+        """Give the connection back for the length of a slow call to somebody else.
+
+        Entities stay; what is read afterwards is read in another snapshot. Two round trips, none if nothing was sent.
+        Raises `UnitOfWorkError` if the unit of work has written or locked anything, or is more isolated than READ
+        COMMITTED.
+        """
+        async with self._turn:
+            _ = self.session
+            await self._transaction.pause()
+            self._detached = CallSite.here()
+            try:
+                yield
+            finally:
+                self._detached = None
+
+    def after_commit(self, callback: Callback) -> None:
+        """Call *callback*, and await what it gives, once the transaction is committed and its connection given back.
+
+        What it raises is logged and goes no further: the transaction is there whatever becomes of it.
+        """
+        self._callbacks.add(Outcome.COMMITTED, callback)
+
+    def after_rollback(self, callback: Callback) -> None:
+        """Call *callback* as `after_commit` does, but once the transaction is rolled back."""
+        self._callbacks.add(Outcome.ROLLED_BACK, callback)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _refuse_a_second(self, task: asyncio.Task[Any]) -> None:
+        for other in _open.get(task, ()):
+            if other._database is self._database and not self._independent:  # noqa: SLF001 # its own kind
+                raise UnitOfWorkError(
+                    f"this {self._name}, entered at {CallSite.here()}, would be another transaction beside the "
+                    f"{other._name} that this task has open since {other._entered}. "  # noqa: SLF001 # see above
+                    "Use that one, or its savepoint(); or say independent=True."
+                )
+
+    def _why_not(self) -> str:
+        here = CallSite.here()
+        if self._left is not None:
+            return f"is over since {self._left}, and is used at {here}: use it inside `async with`."
+        if self._detached is not None:
+            return f"has no connection since {self._detached}, and is used at {here}: use it after detached()."
+        return f"is not entered yet, and is used at {here}: use it inside `async with`."
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dal.pool.backoff import backoff_s
+from dal.backoff import backoff_s
 
 
 @pytest.mark.parametrize(("failures", "bound"), [(1, 0.05), (2, 0.1), (3, 0.2), (5, 0.5), (10_000, 0.5)])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from dal.demo.repositories import Regions
-from dal.errors import ConnectionLost
+from dal.errors import CommitOutcomeUnknown, ConnectionLost
 from tests.shop_rows import region
 
 
@@ -24,7 +24,7 @@ def both(request):
 async def test_a_commit_that_is_cut_before_the_server_hears_it_leaves_no_row(faulty_network, kit_db):
     await _add(kit_db, 1)
     faulty_network.cut_at("COMMIT", answered=False)
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(CommitOutcomeUnknown):
         await _add(kit_db, 2)
     assert await Regions(kit_db).count() == 1
 
@@ -33,7 +33,7 @@ async def test_a_commit_that_is_cut_before_the_server_hears_it_leaves_no_row(fau
 async def test_a_commit_whose_answer_is_cut_leaves_its_row(faulty_network, kit_db):
     await _add(kit_db, 1)
     faulty_network.cut_at("commit", answered=True)
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(CommitOutcomeUnknown):
         await _add(kit_db, 2)
     assert await Regions(kit_db).count() == 2
 

@@ -318,7 +318,7 @@ def test_a_wrong_number_of_statements_lists_them_with_their_lines(ended):
     async def test_nested(db):
         async with UnitOfWork(db) as outer:
             await outer.session.execute(text("SELECT 1"))
-            async with UnitOfWork(db) as nested:
+            async with UnitOfWork(db, independent=True) as nested:
                 await nested.session.execute(text("SELECT 2"))
 
     async def test_next(db):
@@ -328,7 +328,7 @@ def test_a_wrong_number_of_statements_lists_them_with_their_lines(ended):
     async def test_nested_in_a_database(db):
         async with UnitOfWork(db) as outer:
             await outer.session.execute(text("SELECT 1"))
-            async with UnitOfWork(db) as nested:
+            async with UnitOfWork(db, independent=True) as nested:
                 await nested.session.execute(text("SELECT 2"))
     """)
 def test_nested_connections_in_a_sandbox_are_refused_in_seconds_and_told_the_way_out(ended):

@@ -145,7 +145,7 @@ async def _has_given_up(db):
 
 
 async def test_a_rollback_into_a_black_hole_ends(database_url, faulty_network, monkeypatch):
-    monkeypatch.setattr("dal.pool.connection.ROLLBACK_S", 0.3)
+    monkeypatch.setattr("dal.pool.driver_transaction.ROLLBACK_S", 0.3)
     async with Database(database_url, pool=TWO) as db:
 
         async def work():

@@ -7,7 +7,7 @@ import pytest
 
 import dal
 
-PACKAGES = ["dal", "dal.copy", "dal.loading", "dal.migrations", "dal.pool", "dal.testing"]
+PACKAGES = ["dal", "dal.copy", "dal.loading", "dal.migrations", "dal.pool", "dal.testing", "dal.transaction"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -24,4 +24,16 @@ def test_public_names_are_complete(package):
 
 
 def test_the_first_names_an_application_imports():
-    assert dal.__all__ == ["DALError", "Database", "DatabaseConfig", "PoolConfig", "Repository", "UnitOfWork"]
+    assert dal.__all__ == [
+        "Attempt",
+        "DALError",
+        "Database",
+        "DatabaseConfig",
+        "Observer",
+        "Outcome",
+        "PoolConfig",
+        "Repository",
+        "Retry",
+        "UnitOfWork",
+        "transactional",
+    ]

@@ -1,7 +1,7 @@
 """What dal overrides and calls of SQLAlchemy's and asyncpg's private parts is there, as it counts on it.
 
-A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.pool.driver`, `dal.loading.raising` or
-`dal.testing.sandbox.transaction` stand on.
+A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.pool.driver`, `dal.pool.connection`,
+`dal.pool.driver_transaction`, `dal.loading.raising` or `dal.testing.sandbox.transaction` stand on.
 """
 
 import asyncio
@@ -35,7 +35,9 @@ ARGUMENTS = [
     (asyncpg.Connection._check_open, ["self"]),
     (asyncpg.Connection._copy_in, ["self", "copy_stmt", "source", "timeout"]),
     (asyncpg.Connection._copy_out, ["self", "copy_stmt", "output", "timeout"]),
+    (asyncpg.Connection._process_log_message, ["self", "fields", "last_query"]),
     (Transaction.__init__, ["self", "connection", "isolation", "readonly", "deferrable"]),
+    (Transaction.__aexit__, ["self", "extype", "ex", "tb"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),
     (_LazyLoader._invoke_raise_load, ["self", "state", "passive", "lazy"]),

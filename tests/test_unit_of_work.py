@@ -8,7 +8,7 @@ from sqlalchemy import text
 from dal import Repository, UnitOfWork
 from dal.demo.models import Order, Region
 from dal.demo.repositories import Orders, Regions, Shop
-from dal.errors import UniqueViolation
+from dal.errors import DatabaseError, UniqueViolation
 from tests.looking import count, states
 from tests.shop_rows import region
 
@@ -86,11 +86,12 @@ async def test_a_commit_that_fails_raises_and_leaves_no_rows(db, outside):
     assert await count(outside, "nation") == 0
 
 
-async def test_a_failed_statement_that_is_caught_still_ends_in_a_rollback(db, outside):
-    async with Shop(db) as shop:
-        await shop.session.execute(text("INSERT INTO region VALUES (1, '', '')"))
-        with pytest.raises(UniqueViolation):
+async def test_a_failed_statement_that_is_caught_ends_in_a_rollback_that_says_so(db, outside):
+    with pytest.raises(DatabaseError, match=r"^nothing was committed: a statement had failed"):
+        async with Shop(db) as shop:
             await shop.session.execute(text("INSERT INTO region VALUES (1, '', '')"))
+            with pytest.raises(UniqueViolation):
+                await shop.session.execute(text("INSERT INTO region VALUES (1, '', '')"))
     assert await count(outside, "region") == 0
 
 
@@ -119,6 +120,6 @@ async def test_a_unit_of_work_without_repositories_has_its_session(db, outside):
 
 
 async def test_two_units_of_work_at_once_do_not_see_each_other(db):
-    async with Shop(db) as one, Shop(db) as two:
+    async with Shop(db) as one, Shop(db, independent=True) as two:
         await one.regions.add(region(1))
         assert await two.regions.count() == 0

@@ -9,14 +9,14 @@ from tests.shop_rows import region
 
 
 async def test_use_before_the_beginning_says_so(db):
-    with pytest.raises(UnitOfWorkError, match=r"^this Shop is not entered yet: use it inside `async with`\.$"):
+    with pytest.raises(UnitOfWorkError, match=r"^this Shop is not entered yet, and is used at .*: use it inside"):
         _ = Shop(db).session
 
 
 async def test_use_after_the_end_says_so(db):
     async with Shop(db) as shop:
         pass
-    with pytest.raises(UnitOfWorkError, match=r"^this Shop is over: use it inside `async with`\.$"):
+    with pytest.raises(UnitOfWorkError, match=r"^this Shop is over since .*: use it inside `async with`\.$"):
         _ = shop.session
 
 
@@ -39,13 +39,13 @@ async def test_a_savepoint_after_the_end_says_so(db):
     async with Shop(db) as shop:
         pass
     with pytest.raises(UnitOfWorkError, match="is over"):
-        shop.savepoint()
+        await shop.savepoint().__aenter__()
 
 
 async def test_entering_twice_says_to_make_a_new_one(db):
     async with Shop(db) as shop:
         pass
-    with pytest.raises(UnitOfWorkError, match=r"^this Shop was entered before; make a new one\.$"):
+    with pytest.raises(UnitOfWorkError, match=r"^this Shop was entered before, at .*: make a new one\.$"):
         await shop.__aenter__()
 
 

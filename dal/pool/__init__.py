@@ -3,7 +3,6 @@
 from dal.pool.connection import Connection
 from dal.pool.keepalive import keep_alive
 from dal.pool.lease import Lease
-from dal.pool.ledger import PoolObserver
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
 from dal.pool.priority import first_in_line
@@ -15,7 +14,6 @@ __all__ = [
     "Histogram",
     "Lease",
     "LeasedQueuePool",
-    "PoolObserver",
     "PoolStatus",
     "Totals",
     "first_in_line",

@@ -1,38 +1,61 @@
-"""asyncpg's connection, whose rollbacks end, and which tells that it is busy also with a script or a COPY.
+"""asyncpg's connection, whose transactions begin and end for sure, and which tells that it is busy also with a script.
 
-SQLAlchemy finishes a rollback whatever becomes of its task, so no timeout of the application's can end one that gets no
-answer: its connection would be out for ever. Refuses: ending a COMMIT, which may be long for good reasons.
+The one place that adds to what the driver sends: a transaction's options ride in BEGIN's own message, and cost no round
+trip. Refuses: knowing what the options are.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 import asyncpg
-from asyncpg.transaction import Transaction
 
-# The server does next to nothing to roll back: one that has not answered by then is not there.
-ROLLBACK_S: Final = 5.0
+from dal.pool.driver_transaction import DriverTransaction
+
+# What the server says of a transaction's number; INFO reaches the client whatever client_min_messages is.
+_NUMBER: Final = "dal.transaction "
+# The second number is that of the server's life: a crash may give a transaction's number to another one.
+_TELL_NUMBER: Final = (
+    "DO 'BEGIN RAISE INFO USING MESSAGE = $$dal.transaction $$ || pg_current_xact_id() "
+    "|| $$ $$ || extract(epoch from pg_stat_get_bgwriter_stat_reset_time()); END'"
+)
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
-    """A connection whose transactions are `SureRollback`."""
+    """A connection whose transactions are `DriverTransaction`."""
 
-    __slots__ = ()
+    __slots__ = ("number", "opening", "tag")
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # What follows the next BEGIN in its message: modes, then statements.
+        self.opening: str | None = None
+        # Of the last transaction that was asked for it, and of the server's life.
+        self.number: tuple[str, str] | None = None
+        # What the last script was answered: ROLLBACK to a COMMIT means that there was nothing to commit.
+        self.tag = ""
 
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         """Make a transaction, not begun."""
         self._check_open()
-        return SureRollback(self, isolation, readonly, deferrable)
+        return DriverTransaction(self, isolation, readonly, deferrable)
+
+    def open_with(self, opening: str, *, numbered: bool) -> None:
+        """Send *opening* with the next BEGIN; if *numbered*, `number` is known once that is answered."""
+        self.number = None
+        self.opening = f"{opening}; {_TELL_NUMBER}" if numbered else opening or None
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run *query*, or several of them if there are no *args*."""
         if args:
             return str(await super().execute(query, *args, timeout=timeout))
+        if self.opening is not None and query.startswith("BEGIN"):
+            query, self.opening = f"{query.removesuffix(';')} {self.opening}", None
         # asyncpg does so for what it prepares: by this the pool sees whether a connection is given back too early.
         with self._stmt_exclusive_section:
-            return str(await super().execute(query, timeout=timeout))
+            self.tag = str(await super().execute(query, timeout=timeout))
+        return self.tag
 
     async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:
@@ -47,26 +70,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         with self._stmt_exclusive_section:
             return str(await super()._copy_out(copy_stmt, output, timeout))
 
-
-class SureRollback(Transaction):  # type: ignore[misc] # asyncpg ships no types
-    """A transaction whose rollback is not covered by a connection that is lost.
-
-    The server rolls back what nobody speaks for any more, so such a rollback has succeeded, and whatever led to it is
-    the error worth knowing. One that gets no answer ends its connection.
-    """
-
-    __slots__ = ()
-
-    async def rollback(self) -> None:
-        """Roll back; in `ROLLBACK_S` at the most."""
-        connection = self._connection
-        if connection.is_closed():
-            return
-        try:
-            async with asyncio.timeout(ROLLBACK_S):
-                await super().rollback()
-        except TimeoutError:
-            connection.terminate()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            if not connection.is_closed():
-                raise
+    def _process_log_message(self, fields: Mapping[str, str], last_query: str) -> None:
+        words = fields.get("M", "")
+        if words.startswith(_NUMBER):
+            number, life = words.removeprefix(_NUMBER).split()
+            self.number = number, life
+        else:
+            super()._process_log_message(fields, last_query)

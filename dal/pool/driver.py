@@ -54,6 +54,10 @@ class Watched:
         """Forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
         self.driver._top_xact = None
 
+    def forget_opening(self) -> None:
+        """Forget what was to go with a BEGIN that never went out: its settings are nobody else's."""
+        self.driver.opening = None  # type: ignore[attr-defined,unused-ignore] # the driver's connections are dal's own
+
     def forget_listeners(self) -> None:
         """Forget who listened: after UNLISTEN the server tells nothing, and the next one must LISTEN anew."""
         self.driver._listeners.clear()

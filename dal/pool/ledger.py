@@ -6,8 +6,9 @@ Refuses: deciding anything by it.
 from __future__ import annotations
 
 import logging
-from typing import Final, Protocol
+from typing import Final
 
+from dal.observer import Observer
 from dal.pool.lease import Lease
 from dal.pool.status import Histogram, Totals
 
@@ -19,21 +20,10 @@ CREATE_TIME: Final = "db.client.connection.create_time"
 TIMEOUTS: Final = "db.client.connection.timeouts"
 
 
-class PoolObserver(Protocol):
-    """Hears what a pool does, by OpenTelemetry's names; must be quick and raise nothing.
-
-    `db.client.connection.count` and `.pending_requests` are gauges: read them from `PoolStatus` when asked.
-    """
-
-    def record(self, metric: str, value: float) -> None:
-        """Take one measurement: seconds, or 1 for something that is counted."""
-        ...
-
-
 class Ledger:
     """The totals and histograms of one pool; *observer* hears of what it measures."""
 
-    def __init__(self, observer: PoolObserver | None) -> None:
+    def __init__(self, observer: Observer | None) -> None:
         self.observer = observer
         self.totals = Totals()
         self.waits = Histogram()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from dal.pool.backoff import backoff_s
+from dal.backoff import backoff_s
 from dal.pool.slot import Slot
 from dal.pool.tasks import Tasks
 

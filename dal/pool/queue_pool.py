@@ -19,10 +19,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
 from dal.errors import CannotConnect
+from dal.observer import Observer
 from dal.pool.checkout import Checkout
 from dal.pool.driver import Watched
 from dal.pool.lease import Lease
-from dal.pool.ledger import PoolObserver
 from dal.pool.priority import is_first_in_line
 from dal.pool.slot import Slot, expiry
 from dal.pool.status import PoolStatus
@@ -41,7 +41,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
         self,
         creator: Callable[..., Any],
         pool_config: PoolConfig | None = None,
-        pool_observer: PoolObserver | None = None,
+        pool_observer: Observer | None = None,
         **options: Any,
     ) -> None:
         super().__init__(creator, **options)

@@ -17,9 +17,10 @@ from contextlib import suppress
 from typing import Final
 
 from dal.errors import InvalidAuthorization, InvalidCatalogName, PoolClosed
+from dal.observer import Observer
 from dal.pool.closing import Closer
 from dal.pool.lease import Lease
-from dal.pool.ledger import Ledger, PoolObserver
+from dal.pool.ledger import Ledger
 from dal.pool.opening import Opener
 from dal.pool.place import Place
 from dal.pool.recycling import Recycler
@@ -47,7 +48,7 @@ class Stock:
         connect: Callable[[], Awaitable[Slot]],
         *,
         closing: Callable[[Slot], None],
-        observer: PoolObserver | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._closing = closing
         self.config = config
@@ -107,6 +108,7 @@ class Stock:
         if slot.lease is not None:
             self._end_lease(slot.lease, now)
             slot.lease = None
+        slot.watched.forget_opening()
         if self.is_closed:
             self.drop(slot)
         elif not slot.watched.is_open() or slot.expires_at <= now:

@@ -1,0 +1,156 @@
+"""One transaction, from its session to its outcome.
+
+Refuses: knowing repositories, and running anything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.errors import CommitOutcomeUnknown, ConnectionLost, UnitOfWorkError, UnitOfWorkTimeout
+from dal.pool import Connection
+from dal.session import on_begin
+from dal.transaction.deadline import Deadline
+from dal.transaction.finishing import finished
+from dal.transaction.options import TransactionOptions, opening, server_timeout_s
+from dal.transaction.outcome import Lend, Outcome, ask
+from dal.transaction.pausing import refuse_to_pause
+
+# How long a COMMIT may go on after its task was cancelled, or its time is over, before its connection is cut.
+COMMIT_PATIENCE_S: Final = 5.0
+
+_NOT_TOLD: Final = (
+    "the connection was lost between COMMIT and its answer, and the server cannot tell what became of the transaction: "
+    "it is there whole, or not at all."
+)
+_LOST: Final = "the connection was lost during COMMIT; the server says that the transaction was rolled back."
+
+
+class Transaction:
+    """Lends a session: `async with db.begin() as session:` commits on a clean exit, and rolls back on any exception.
+
+    BEGIN goes out with the first statement, so an unused transaction costs nothing. Cancellation rolls back; a COMMIT
+    or ROLLBACK that is under way is finished first, and given up after `COMMIT_PATIENCE_S`. `outcome` says what became
+    of it, also when the block ends with a `CancelledError`. For one task at a time, and once.
+    """
+
+    def __init__(self, sessions: Callable[[], AsyncSession], checkout: Lend, options: TransactionOptions) -> None:
+        self.outcome = Outcome.OPEN
+        self.options = options
+        self._opening = opening(options)
+        self._is_numbered = options.get("verify_commit", False) and not options.get("read_only", False)
+        self._deadline = Deadline(
+            options.get("timeout_s"), server_timeout_s(options), options.get("statement_timeout_s")
+        )
+        self._sessions, self._checkout = sessions, checkout
+        self._session: AsyncSession | None = None
+        self._driver: Connection | None = None
+
+    async def __aenter__(self) -> AsyncSession:
+        if self._session is not None:
+            raise UnitOfWorkError("this transaction was entered before: call db.begin() once more for another one.")
+        self._session = session = self._sessions()
+        on_begin(session, self._begins)
+        await self._deadline.start()
+        return session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            await self._roll_back(error)
+            return
+        try:
+            await self._prepare()
+        except BaseException as refused:
+            await self._roll_back(refused)
+            raise
+        await self._finish(self._commit(), limit_s=self._deadline.left_s)
+        await self._deadline.end(None)
+
+    async def pause(self) -> None:
+        """Give the connection back; the next statement begins anew, with the same options.
+
+        Raises `UnitOfWorkError` if there is anything to lose. Two round trips; none if nothing was sent.
+        """
+        if self._driver is None:
+            return
+        await refuse_to_pause(self._entered)
+        try:
+            await self._entered.commit()
+        except CommitOutcomeUnknown as error:
+            raise ConnectionLost("the connection was lost when it was given back; nothing was written.") from error
+        self._driver = None
+
+    @property
+    def _entered(self) -> AsyncSession:
+        assert self._session is not None  # noqa: S101 # `async with` enters before it exits
+        return self._session
+
+    def _begins(self, driver: Connection) -> None:
+        self._driver = driver
+        if self._opening or self._is_numbered:
+            driver.open_with(self._opening, numbered=self._is_numbered)
+
+    # Its end.
+
+    async def _prepare(self) -> None:
+        """Send what the session still has to send: not with the COMMIT, which neither time nor cancellation ends."""
+        session = self._entered
+        if session.new or session.dirty or session.deleted:
+            await session.flush()
+        await self._deadline.hold()
+
+    async def _roll_back(self, error: BaseException) -> None:
+        await self._finish(self._close())
+        if await self._deadline.end(error):
+            raise UnitOfWorkTimeout(
+                f"the transaction took {self._deadline.elapsed_s:.2f} s, its timeout_s is {self._deadline.seconds}: it "
+                "was rolled back. Look for a lock it waited for, or raise timeout_s."
+            ) from error
+
+    async def _close(self) -> None:
+        self.outcome = Outcome.ROLLED_BACK
+        await self._entered.close()
+
+    async def _commit(self) -> None:
+        session = self._entered
+        try:
+            await session.commit()
+            self.outcome = Outcome.COMMITTED
+        except CommitOutcomeUnknown as error:
+            self.outcome = Outcome.UNKNOWN
+            await session.close()  # the question may need its place in the pool
+            await self._resolve(error)
+        except BaseException:
+            self.outcome = Outcome.ROLLED_BACK
+            raise
+        finally:
+            await session.close()
+
+    async def _resolve(self, unknown: CommitOutcomeUnknown) -> None:
+        driver = self._driver
+        if driver is None or driver.number is None:
+            raise unknown
+        self.outcome = await ask(self._checkout, *driver.number, backend=driver.get_server_pid())
+        if self.outcome is Outcome.UNKNOWN:
+            raise CommitOutcomeUnknown(_NOT_TOLD) from unknown
+        if self.outcome is Outcome.ROLLED_BACK:
+            raise ConnectionLost(_LOST) from unknown
+
+    async def _finish(self, work: Coroutine[Any, Any, None], limit_s: float | None = None) -> None:
+        limit_s = None if limit_s is None else limit_s + COMMIT_PATIENCE_S
+        try:
+            await finished(work, give_up=self._cut, patience_s=COMMIT_PATIENCE_S, limit_s=limit_s)
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note(f"The transaction's outcome: {self.outcome}.")
+            raise
+
+    def _cut(self) -> None:
+        if self._driver is not None:
+            self._driver.terminate()
