@@ -1,4 +1,4 @@
-"""Which line of the application called: the innermost outside dal, SQLAlchemy, Alembic and the standard library.
+"""Which line of the application called: the innermost outside dal, what it stands on, and the standard library.
 
 Refuses: formatting a stack; walking one costs some 4 us, formatting it ten times as much.
 """
@@ -13,13 +13,14 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 import alembic
+import asyncpg
 import greenlet
 import sqlalchemy
 
 _DAL: Final = str(Path(__file__).parent)
 # The demo and the test kit use dal as an application does, so their lines are worth naming.
 _APPLICATIONS: Final = (f"{_DAL}/demo/", f"{_DAL}/testing/")
-_INSIDE: Final = (f"{_DAL}/", *(package.__path__[0] for package in (sqlalchemy, alembic, asyncio)))
+_INSIDE: Final = (f"{_DAL}/", *(package.__path__[0] for package in (sqlalchemy, asyncpg, alembic, asyncio)))
 _STANDARD_LIBRARY: Final = str(Path(asyncio.__file__).parent.parent)
 
 

@@ -72,12 +72,14 @@ class UnitOfWork:
         self._session, self._left = None, CallSite.here()
         if self._task is not None:
             _open[self._task].remove(self)
-        intrusion = None if error else self._turn.intrusion("is left")
+        intrusion = self._turn.intrusion("is left")
+        if intrusion is not None:
+            self._transaction.cut()  # no rollback can be sent while another task is in the middle of a statement
         try:
             await self._transaction.__aexit__(kind, error or intrusion, traceback)
         finally:
             await self._callbacks.call(self.outcome)
-        if intrusion is not None:
+        if intrusion is not None and error is None:
             raise intrusion
 
     @property

@@ -1,6 +1,6 @@
 """The connection pool, and who holds its connections."""
 
-from dal.pool.connection import Connection
+from dal.pool.connection import Connection, TransactionNumber
 from dal.pool.keepalive import keep_alive
 from dal.pool.lease import Lease
 from dal.pool.limits import warn_of_limits
@@ -16,6 +16,7 @@ __all__ = [
     "LeasedQueuePool",
     "PoolStatus",
     "Totals",
+    "TransactionNumber",
     "first_in_line",
     "keep_alive",
     "listen",

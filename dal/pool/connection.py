@@ -7,19 +7,29 @@ trip. Refuses: knowing what the options are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
 from dal.pool.driver_transaction import DriverTransaction
 
-# What the server says of a transaction's number; INFO reaches the client whatever client_min_messages is.
 _NUMBER: Final = "dal.transaction "
-# The second number is that of the server's life: a crash may give a transaction's number to another one.
+# An INFO reaches the client whatever client_min_messages is; its answer to BEGIN has no room for rows.
 _TELL_NUMBER: Final = (
-    "DO 'BEGIN RAISE INFO USING MESSAGE = $$dal.transaction $$ || pg_current_xact_id() "
-    "|| $$ $$ || extract(epoch from pg_stat_get_bgwriter_stat_reset_time()); END'"
+    f"DO 'BEGIN RAISE INFO USING MESSAGE = concat_ws($$ $$, $${_NUMBER.strip()}$$, pg_current_xact_id(), "
+    "extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), pg_backend_pid()); END'"
 )
+
+
+class TransactionNumber(NamedTuple):
+    """What the server knows a transaction by.
+
+    `life` tells one life of the server from the next: a crash may give a number to another transaction.
+    """
+
+    number: str
+    life: str
+    backend: int
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
@@ -31,8 +41,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         super().__init__(*arguments)
         # What follows the next BEGIN in its message: modes, then statements.
         self.opening: str | None = None
-        # Of the last transaction that was asked for it, and of the server's life.
-        self.number: tuple[str, str] | None = None
+        # Of the transaction that began last, if it was to be numbered.
+        self.number: TransactionNumber | None = None
         # What the last script was answered: ROLLBACK to a COMMIT means that there was nothing to commit.
         self.tag = ""
 
@@ -73,7 +83,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
     def _process_log_message(self, fields: Mapping[str, str], last_query: str) -> None:
         words = fields.get("M", "")
         if words.startswith(_NUMBER):
-            number, life = words.removeprefix(_NUMBER).split()
-            self.number = number, life
+            number, life, backend = words.removeprefix(_NUMBER).split()
+            self.number = TransactionNumber(number, life, int(backend))
         else:
             super()._process_log_message(fields, last_query)

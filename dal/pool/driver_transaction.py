@@ -73,7 +73,8 @@ class DriverTransaction(Transaction):  # type: ignore[misc] # asyncpg ships no t
         """Roll back; in `ROLLBACK_S` at the most.
 
         The server rolls back what nobody speaks for any more, so a connection that is lost is a rollback too, and
-        whatever led to it is the error worth knowing. One that gets no answer ends its connection.
+        whatever led to it is the error worth knowing. One that gets no answer, or cannot be sent in the middle of
+        another task's statement, ends its connection.
         """
         connection = self._connection
         if connection.is_closed():
@@ -84,5 +85,6 @@ class DriverTransaction(Transaction):  # type: ignore[misc] # asyncpg ships no t
         except TimeoutError:
             connection.terminate()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            if not connection.is_closed():
+            if self._nested and not connection.is_closed():
                 raise
+            connection.terminate()

@@ -16,6 +16,7 @@ import asyncpg
 
 from dal.backoff import backoff_s
 from dal.errors import DatabaseError, DataException, PoolError
+from dal.pool import TransactionNumber
 
 # For how long a server that does not answer, or a backend that does not end, is asked again.
 VERIFY_S: Final = 10.0
@@ -49,25 +50,25 @@ class Lend(Protocol):
         ...
 
 
-async def ask(checkout: Lend, number: str, life: str, backend: int) -> Outcome:
-    """Find out what became of the transaction *number* of *backend*; one round trip where nothing else is wrong.
+async def ask(checkout: Lend, number: TransactionNumber) -> Outcome:
+    """Find out what became of the transaction *number*; one round trip where nothing else is wrong.
 
     Takes `VERIFY_S` at the most. `UNKNOWN` if no answer can be had, or the server has crashed or failed over since and
     the number may be another transaction's.
     """
     try:
         async with asyncio.timeout(VERIFY_S):
-            return await _until_told(checkout, number, life, backend)
+            return await _until_told(checkout, number)
     except TimeoutError:
         return Outcome.UNKNOWN
 
 
-async def _until_told(checkout: Lend, number: str, life: str, backend: int) -> Outcome:
+async def _until_told(checkout: Lend, number: TransactionNumber) -> Outcome:
     failures = 0
     while True:
         try:
             async with checkout(priority=True) as driver:
-                return await _told(driver, number, life, backend)
+                return await _told(driver, number)
         except DataException:
             # The number is "in the future": the server has lost the transaction, with all that came after.
             return Outcome.ROLLED_BACK
@@ -76,18 +77,18 @@ async def _until_told(checkout: Lend, number: str, life: str, backend: int) -> O
             await asyncio.sleep(backoff_s(failures))
 
 
-async def _told(driver: asyncpg.Connection, number: str, life: str, backend: int) -> Outcome:
+async def _told(driver: asyncpg.Connection, number: TransactionNumber) -> Outcome:
     waited_s = 0.0
     while True:
-        [(status, now_life)] = await driver.fetch(_STATUS, number)
+        [(status, life)] = await driver.fetch(_STATUS, number.number)
         if status == "aborted":
             return Outcome.ROLLED_BACK
         if status == "committed":
-            return Outcome.COMMITTED if now_life == life else Outcome.UNKNOWN
+            return Outcome.COMMITTED if life == number.life else Outcome.UNKNOWN
         if status is None:
             return Outcome.UNKNOWN
         if waited_s >= _PATIENCE_S:
-            await driver.execute(_END, number, backend)
+            await driver.execute(_END, number.number, number.backend)
         pause_s = 0.01 + waited_s / 2
         await asyncio.sleep(pause_s)
         waited_s += pause_s

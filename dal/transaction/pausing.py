@@ -14,8 +14,8 @@ _STATE: Final = text("""
     SELECT current_setting('transaction_isolation'), (
         SELECT CASE locktype WHEN 'advisory' THEN 'an advisory lock' ELSE relation::regclass::text END
         FROM pg_locks LEFT JOIN pg_class ON pg_class.oid = relation
-        WHERE pid = pg_backend_pid() AND relkind IS DISTINCT FROM 'S'
-          AND (locktype = 'advisory' OR locktype = 'relation' AND mode <> 'AccessShareLock')
+        WHERE pid = pg_backend_pid() AND coalesce(relkind NOT IN ('S', 'i', 'I'), true)
+          AND (locktype = 'advisory' OR locktype = 'relation' AND mode NOT IN ('AccessShareLock', 'SIReadLock'))
         LIMIT 1)
 """)
 

@@ -87,6 +87,11 @@ class Transaction:
             raise ConnectionLost("the connection was lost when it was given back; nothing was written.") from error
         self._driver = None
 
+    def cut(self) -> None:
+        """End the connection: what is under way fails, and all is rolled back."""
+        if self._driver is not None:
+            self._driver.terminate()
+
     @property
     def _entered(self) -> AsyncSession:
         assert self._session is not None  # noqa: S101 # `async with` enters before it exits
@@ -137,7 +142,7 @@ class Transaction:
         driver = self._driver
         if driver is None or driver.number is None:
             raise unknown
-        self.outcome = await ask(self._checkout, *driver.number, backend=driver.get_server_pid())
+        self.outcome = await ask(self._checkout, driver.number)
         if self.outcome is Outcome.UNKNOWN:
             raise CommitOutcomeUnknown(_NOT_TOLD) from unknown
         if self.outcome is Outcome.ROLLED_BACK:
@@ -146,11 +151,7 @@ class Transaction:
     async def _finish(self, work: Coroutine[Any, Any, None], limit_s: float | None = None) -> None:
         limit_s = None if limit_s is None else limit_s + COMMIT_PATIENCE_S
         try:
-            await finished(work, give_up=self._cut, patience_s=COMMIT_PATIENCE_S, limit_s=limit_s)
+            await finished(work, give_up=self.cut, patience_s=COMMIT_PATIENCE_S, limit_s=limit_s)
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(f"The transaction's outcome: {self.outcome}.")
             raise
-
-    def _cut(self) -> None:
-        if self._driver is not None:
-            self._driver.terminate()
