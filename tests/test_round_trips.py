@@ -58,6 +58,32 @@ async def test_a_unit_of_work_that_reads_and_writes_is_four_round_trips(counted)
     assert await _warm_round_trips(network, change) == 4
 
 
+async def test_what_a_unit_of_work_says_is_begin_select_update_commit(counted):
+    network, db = counted
+    tenant = {"app.tenant": "42"}
+
+    async def change():
+        async with Shop(db, isolation="serializable", timeout_s=5, settings=tenant, verify_commit=True) as shop:
+            (await shop.orders.get_one(1)).ship_priority += 1
+
+    await change()
+    with network.listening() as heard:
+        await change()
+    begin, *rest = heard
+    assert rest == [["B", "E", "S"], ["B", "E", "S"], ["Q COMMIT;"]]
+    [words] = begin
+    assert words.startswith('Q BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = 4900; SET LOCAL "app"')
+
+
+@pytest.mark.parametrize("work", [lambda db: Orders(db).get(1), lambda db: Orders(db).count()])
+async def test_what_a_read_outside_says_is_its_statement(counted, work):
+    network, db = counted
+    await work(db)
+    with network.listening() as heard:
+        await work(db)
+    assert heard == [["B", "E", "S"]]
+
+
 async def test_an_unused_unit_of_work_is_no_round_trip(counted):
     network, db = counted
 

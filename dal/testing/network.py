@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import URL
 
+from dal.testing import wire
 from dal.testing.background import Background
 
 _CHUNK_BYTES: Final = 1 << 16
@@ -27,6 +29,7 @@ class Network:
         self.held = 0  # connections that wait to be served
         self.delay_s = 0.0
         self.passing = _set_event()
+        self.heard: list[list[str]] | None = None
         self.cuts: _Cut | None = None
         self._background = background
         self._target = target
@@ -64,6 +67,20 @@ class Network:
     def refuse(self) -> None:
         """Reset every new connection."""
         self._do(lambda: setattr(self, "_refusing", True))
+
+    @contextmanager
+    def listening(self) -> Generator[list[list[str]]]:
+        """Give what is said to the server in the block, by round trips, message by message.
+
+        A message is its kind's letter in PostgreSQL's protocol, with the text of the statement if it has one:
+        `[["Q BEGIN;"], ["B", "E", "S"], ["Q COMMIT;"]]`. Not for connections that are opened in it.
+        """
+        heard: list[list[str]] = []
+        self._do(lambda: setattr(self, "heard", heard))
+        try:
+            yield heard
+        finally:
+            self._do(lambda: setattr(self, "heard", None))
 
     def heal(self) -> None:
         """Pass everything on again, also what was kept back meanwhile."""
@@ -142,6 +159,8 @@ class _Connection:
         self._to_server = to_server
         self._answered = True
         self._cut_at_answer = False
+        self._frames = wire.Frames()
+        self._trip: list[str] | None = None
 
     async def run(self, client: asyncio.StreamReader, server: asyncio.StreamReader) -> None:
         either = [asyncio.create_task(self._forward(client)), asyncio.create_task(self._back(server))]
@@ -158,6 +177,7 @@ class _Connection:
     async def _forward(self, client: asyncio.StreamReader) -> None:
         while said := await client.read(_CHUNK_BYTES):
             self._network.round_trips += self._answered
+            self._hear(said)
             self._answered = False
             await self._network.passing.wait()
             cut = self._network.cuts
@@ -168,6 +188,15 @@ class _Connection:
                 self._cut_at_answer = True
             self._to_server.write(said)
             await self._to_server.drain()
+
+    def _hear(self, said: bytes) -> None:
+        if self._answered:  # whoever has an answer begins with a new message
+            self._frames, self._trip = wire.Frames(), None
+            if self._network.heard is not None:
+                self._trip = []
+                self._network.heard.append(self._trip)
+        if self._trip is not None:
+            self._trip.extend(map(_words_of, self._frames.feed(said)))
 
     async def _back(self, server: asyncio.StreamReader) -> None:
         while said := await server.read(_CHUNK_BYTES):
@@ -180,6 +209,11 @@ class _Connection:
             if not self._cut_at_answer:
                 self._to_client.write(said)
                 await self._to_client.drain()
+
+
+def _words_of(message: bytes) -> str:
+    kind = message[:1].decode(errors="replace")
+    return f"{kind} {wire.query_text(message)}" if message[:1] in {wire.QUERY, wire.PARSE} else kind
 
 
 def _set_event() -> asyncio.Event:
