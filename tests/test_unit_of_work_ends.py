@@ -6,7 +6,7 @@ import logging
 import pytest
 from sqlalchemy import text
 
-from dal import Outcome
+from dal import Database, Outcome, PoolConfig
 from dal.demo.repositories import Shop
 from dal.errors import QueryCanceled, UnitOfWorkError, UnitOfWorkTimeout
 from tests.looking import count, states, until, until_running, until_waiting_for_a_lock
@@ -167,6 +167,38 @@ async def test_an_outer_timeout_is_the_outer_one_s(db):
             async with Shop(db, timeout_s=20) as shop:
                 await shop.session.execute(SLEEP)
     assert not isinstance(caught.value, UnitOfWorkTimeout)
+
+
+async def test_a_deadline_that_passes_in_a_rollback_covers_no_error(database_url, faulty_network):
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        with pytest.raises(ZeroDivisionError):
+            async with Shop(db, timeout_s=0.2) as shop:
+                await shop.regions.count()
+                faulty_network.delay(0.4)
+                raise ZeroDivisionError
+
+
+async def test_a_cancellation_in_a_rollback_leaves_no_deadline_behind(database_url, faulty_network):
+    async def work():
+        async with Shop(db, timeout_s=0.3) as shop:
+            await shop.regions.count()
+            faulty_network.delay(0.2)
+            leaving.set()
+            raise ZeroDivisionError
+
+    leaving = asyncio.Event()
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        task = asyncio.create_task(_then_rest(work()))
+        await leaving.wait()
+        task.cancel()
+        assert await task == "rested"
+
+
+async def _then_rest(work):
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await asyncio.sleep(0.5)
+    return "rested"
 
 
 async def test_work_that_is_done_in_time_is_committed_and_its_task_goes_on(db, outside):

@@ -27,14 +27,15 @@ class Deadline:
             self._timeout = asyncio.timeout(self.seconds)
             await self._timeout.__aenter__()
 
-    async def hold(self) -> None:
-        """Cancel nothing from here on; raises the `CancelledError` that is on its way already."""
-        if self._timeout is None:
-            return
-        if self._timeout.expired():
-            await asyncio.sleep(0)
-        else:
+    def hold(self) -> None:
+        """Cancel nothing from here on; a `CancelledError` may be on its way already."""
+        if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(None)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether it has cancelled its task."""
+        return self._timeout is not None and self._timeout.expired()
 
     async def end(self, error: BaseException | None) -> bool:
         """Count no more; tells whether *error* came of the deadline."""

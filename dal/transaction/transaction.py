@@ -109,11 +109,20 @@ class Transaction:
         session = self._entered
         if session.new or session.dirty or session.deleted:
             await session.flush()
-        await self._deadline.hold()
+        self._deadline.hold()
+        if self._deadline.has_passed:
+            await asyncio.sleep(0)  # where the cancellation comes out
 
     async def _roll_back(self, error: BaseException) -> None:
-        await self._finish(self._close())
-        if await self._deadline.end(error):
+        self._deadline.hold()
+        try:
+            await self._finish(self._close())
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+            raise
+        finally:
+            is_late = await self._deadline.end(error)
+        if is_late:
             raise UnitOfWorkTimeout(
                 f"the transaction took {self._deadline.elapsed_s:.2f} s, its timeout_s is {self._deadline.seconds}: it "
                 "was rolled back. Look for a lock it waited for, or raise timeout_s."
