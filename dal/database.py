@@ -41,6 +41,8 @@ class Database:
     in, and raises `PoolMisused` elsewhere: in another loop or thread, or after a fork.
     """
 
+    is_transaction = False
+
     def __init__(
         self,
         config: str | URL | DatabaseConfig,

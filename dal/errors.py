@@ -40,7 +40,7 @@ class NotLoaded(DALError, sa_exc.InvalidRequestError):
 
 
 class UnitOfWorkError(DALError):
-    """A unit of work was used before its beginning, after its end, or twice."""
+    """A unit of work was used before its beginning, after its end, or twice; or is missing where one is needed."""
 
 
 class UnitOfWorkTimeout(DALError, TimeoutError):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Table, func, inspect, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, Table, func, inspect, select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from dal.errors import NotFound
+from dal.errors import LockNotAvailable, NotFound, UnitOfWorkError
 from dal.loading import raise_unloaded, raise_unloaded_of
+from dal.locks import RowLock, Strength, row_lock
 from dal.session import SessionSource
 
 if TYPE_CHECKING:
@@ -44,25 +45,54 @@ class Repository(Generic[E]):
             raise TypeError("a repository needs its mapped class: class Orders(Repository[Order]).")
         self._source = source
 
-    async def get(self, identity: Any, *, options: Sequence[ORMOption] = ()) -> E | None:
+    async def get(
+        self,
+        identity: Any,
+        *,
+        options: Sequence[ORMOption] = (),
+        lock: Strength | None = None,
+        skip_locked: bool = False,
+        nowait: bool = False,
+    ) -> E | None:
         """Read one entity by primary key, or None; a composite one is a tuple, or a dict by attribute.
 
-        One round trip; none without *options* when the unit of work already holds the entity.
+        One round trip; none without *options* and *lock* when the unit of work already holds the entity. With *lock*
+        pending changes are flushed, and the row is read anew and locked until the end of the unit of work, in one
+        statement. A row that somebody else has locked is waited for, or is None (*skip_locked*), or raises
+        `LockNotAvailable` (*nowait*), which spoils the transaction unless it is raised in a savepoint.
         """
-        async with self._source.reading() as session:
-            if not options:
+        row = row_lock(lock, nowait=nowait, skip_locked=skip_locked)
+        if row is None and not options:
+            async with self._source.reading() as session:
                 return await session.get(self._model, identity, options=[raise_unloaded()])
-            # Not session.get, which leaves an entity that it holds as it is, whatever the options.
-            statement = select(self._model).where(*self._has(identity)).options(raise_unloaded(), *options)
-            return (await session.scalars(statement)).unique().one_or_none()
+        # Not session.get, which leaves an entity that it holds as it is, whatever the options.
+        found = await self._read(select(self._model).where(*self._has(identity)), options, row)
+        return found[0] if found else None
 
-    async def get_one(self, identity: Any, *, options: Sequence[ORMOption] = ()) -> E:
-        """Read one entity by primary key, or raise `NotFound`."""
-        entity = await self.get(identity, options=options)
-        if entity is None:
-            keys = ", ".join(column.name for column in inspect(self._model).primary_key)
-            raise NotFound(f"no {self._model.__name__} has the {keys} asked for.")
-        return entity
+    async def get_one(
+        self,
+        identity: Any,
+        *,
+        options: Sequence[ORMOption] = (),
+        lock: Strength | None = None,
+        skip_locked: bool = False,
+        nowait: bool = False,
+    ) -> E:
+        """Read one entity by primary key, or raise `NotFound`.
+
+        With *skip_locked*, a row that is there and locked raises `LockNotAvailable`; the transaction goes on. To know
+        it from one that is not there costs a round trip more.
+        """
+        entity = await self.get(identity, options=options, lock=lock, skip_locked=skip_locked, nowait=nowait)
+        if entity is not None:
+            return entity
+        keys = ", ".join(column.name for column in inspect(self._model).primary_key)
+        if skip_locked and await self.count(*self._has(identity)):
+            raise LockNotAvailable(
+                f"the {self._model.__name__} with the {keys} asked for is locked by somebody else, and skip_locked "
+                "passes it over. Try again later, or wait for it without skip_locked."
+            )
+        raise NotFound(f"no {self._model.__name__} has the {keys} asked for.")
 
     async def list(
         self,
@@ -70,16 +100,16 @@ class Repository(Generic[E]):
         order_by: ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]] = (),
         limit: int | None = None,
         options: Sequence[ORMOption] = (),
+        lock: Strength | None = None,
     ) -> Sequence[E]:
         """Read the entities that satisfy every condition.
 
-        One round trip, and one more for each `selectinload` among *options*.
+        One round trip, and one more for each `selectinload` among *options*. With *lock* every row is waited for, read
+        anew and locked until the end of the unit of work: order by the primary key, so that two who lock the same rows
+        do not wait for each other.
         """
-        keys = order_by if isinstance(order_by, Sequence) else (order_by,)
-        statement = select(self._model).where(*where).order_by(*keys).limit(limit)
-        async with self._source.reading() as session:
-            result = await session.scalars(statement.options(raise_unloaded(), *options))
-            return result.unique().all()
+        statement = select(self._model).where(*where).order_by(*_several(order_by)).limit(limit)
+        return await self._read(statement, options, None if lock is None else RowLock(lock))
 
     async def count(self, *where: ColumnExpressionArgument[bool]) -> int:
         """Count the rows that satisfy every condition, in the server."""
@@ -117,6 +147,23 @@ class Repository(Generic[E]):
         async with self._source.writing() as session:
             return await copy_in(session, table, source, rename=rename, on_progress=on_progress)
 
+    async def _read(self, statement: Select[E], options: Sequence[ORMOption], lock: RowLock | None) -> Sequence[E]:
+        if lock is not None:
+            self._refuse_passing_lock()
+            statement = lock.on(statement, self._model)
+        async with self._source.reading() as session:
+            if lock is not None:
+                await session.flush()  # also where the application forbids autoflush: the rows are read anew
+            result = await session.scalars(statement.options(raise_unloaded(), *options))
+            return result.unique().all()
+
+    def _refuse_passing_lock(self) -> None:
+        if not self._source.is_transaction:
+            raise UnitOfWorkError(
+                f"a lock on {self._model.__name__} ends with its transaction, and outside a unit of work every call is "
+                "a transaction of its own: call this on the repository of a unit of work."
+            )
+
     def _has(self, identity: Any) -> Sequence[ColumnElement[bool]]:
         mapper = inspect(self._model)
         if isinstance(identity, dict):
@@ -127,3 +174,9 @@ class Repository(Generic[E]):
     @property
     def _model(self) -> type[E]:
         return self.model  # type: ignore[return-value] # a ClassVar cannot name the type variable that it holds
+
+
+def _several(
+    order_by: ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]],
+) -> Sequence[ColumnExpressionArgument[Any]]:
+    return order_by if isinstance(order_by, Sequence) else (order_by,)

@@ -22,6 +22,11 @@ _ON_BEGIN: Final = "dal_on_begin"
 class SessionSource(Protocol):
     """What a repository is bound to: a `Database` or a `UnitOfWork`."""
 
+    @property
+    def is_transaction(self) -> bool:
+        """Whether several calls share one transaction, so that a lock outlasts the call that took it."""
+        ...
+
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session for one read."""
         ...

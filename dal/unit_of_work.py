@@ -41,6 +41,8 @@ class UnitOfWork:
     *independent*.
     """
 
+    is_transaction = True
+
     def __init__(self, database: Database, *, independent: bool = False, **options: Unpack[TransactionOptions]) -> None:
         self._database = database
         self._independent = independent

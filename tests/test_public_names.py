@@ -7,7 +7,16 @@ import pytest
 
 import dal
 
-PACKAGES = ["dal", "dal.copy", "dal.loading", "dal.migrations", "dal.pool", "dal.testing", "dal.transaction"]
+PACKAGES = [
+    "dal",
+    "dal.copy",
+    "dal.loading",
+    "dal.locks",
+    "dal.migrations",
+    "dal.pool",
+    "dal.testing",
+    "dal.transaction",
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
