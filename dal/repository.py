@@ -111,6 +111,22 @@ class Repository(Generic[E]):
         statement = select(self._model).where(*where).order_by(*_several(order_by)).limit(limit)
         return await self._read(statement, options, None if lock is None else RowLock(lock))
 
+    async def claim(
+        self,
+        limit: int,
+        *where: ColumnExpressionArgument[bool],
+        order_by: ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]] = (),
+        options: Sequence[ORMOption] = (),
+    ) -> Sequence[E]:
+        """Lock and read up to *limit* entities that nobody else has locked, first ones first; waits for nobody.
+
+        No two units of work ever get the same row while both last: the lock of FOR UPDATE SKIP LOCKED goes with the
+        end of the unit of work, however that comes. Change or delete in it what you claimed, so that *where* does not
+        hold of it any more. Fewer than *limit*, or none, says that there are no more that are free. One round trip.
+        """
+        statement = select(self._model).where(*where).order_by(*_several(order_by)).limit(limit)
+        return await self._read(statement, options, RowLock("update", skip_locked=True))
+
     async def count(self, *where: ColumnExpressionArgument[bool]) -> int:
         """Count the rows that satisfy every condition, in the server."""
         statement = select(func.count()).select_from(self._model).where(*where)

@@ -105,6 +105,25 @@ class Everything(Base):
     letter: Mapped[Any | None] = mapped_column(JSON)
 
 
+class Job(Base):
+    """Is to be done once, by whoever comes first."""
+
+    __tablename__ = "job"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    priority: Mapped[int] = mapped_column(server_default="0", default=0)
+    done: Mapped[bool] = mapped_column(default=False)
+
+
+class JobDone(Base):
+    """Says that a job was done; nothing but its worker's lock keeps a job from having two of these."""
+
+    __tablename__ = "job_done"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job_id: Mapped[int]
+
+
 class Accounts(Repository[Account]):
     """Accounts."""
 
@@ -119,6 +138,16 @@ class Bookings(Repository[Booking]):
 
 class Everythings(Repository[Everything]):
     """One of everything."""
+
+
+class Jobs(Repository[Job]):
+    """Jobs."""
+
+
+class Queue(UnitOfWork):
+    """Jobs, in one transaction."""
+
+    jobs: Jobs
 
 
 class Bank(UnitOfWork):

@@ -131,7 +131,9 @@ async def test_get_one_of_a_row_passed_over_does_not_say_that_there_is_none(bank
     async with outside.transaction():
         await outside.execute("SELECT FROM account WHERE id = 1 FOR UPDATE")
         async with Bank(bank_db) as bank:
-            with pytest.raises(LockNotAvailable, match=r"^the Account with the id asked for is locked by somebody else"):
+            with pytest.raises(
+                LockNotAvailable, match=r"^the Account with the id asked for is locked by somebody else"
+            ):
                 await bank.accounts.get_one(1, lock="update", skip_locked=True)
             assert await bank.accounts.count() == 3  # the transaction goes on
 
@@ -150,6 +152,7 @@ async def test_a_row_that_is_not_there_is_not_found(bank_db, how):
         lambda accounts: accounts.get(1, lock="update"),
         lambda accounts: accounts.get_one(1, lock="share", skip_locked=True),
         lambda accounts: accounts.list(lock="update"),
+        lambda accounts: accounts.claim(1),
     ],
 )
 async def test_outside_a_unit_of_work_a_lock_is_refused(bank_db, lock):
