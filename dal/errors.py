@@ -12,11 +12,12 @@ import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.orm import exc as orm_exc
 
 
 class DALError(Exception):
@@ -49,6 +50,25 @@ class UnitOfWorkTimeout(DALError, TimeoutError):
 
 class CommitOutcomeUnknown(DALError):
     """The connection was lost between COMMIT and its answer: the transaction is there whole, or not at all."""
+
+
+class StaleEntity(DALError, orm_exc.StaleDataError):
+    """An entity was changed or deleted by somebody else since it was read; nothing of the flush was written.
+
+    `entity` is the name of its class, `identity` its primary key; `expected` is the version that was read, `found` the
+    version that its row has, None if the row is gone.
+    """
+
+    def __init__(self, entity: str, identity: tuple[Any, ...], expected: int, found: int | None) -> None:
+        row = "its row is gone" if found is None else f"its row has version {found}"
+        super().__init__(
+            f"{entity} was read at version {expected}, and {row}: somebody else was faster. Read it again, and make "
+            "the change once more if it still makes sense."
+        )
+        self.entity, self.identity, self.expected, self.found = entity, identity, expected, found
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.entity, self.identity, self.expected, self.found)
 
 
 class CopyError(DALError):

@@ -35,6 +35,11 @@ def test_every_other_error_is_pickled_too(kind):
     assert (type(again), str(again)) == (kind, "what happened")
 
 
+def test_a_stale_entity_is_pickled_with_what_it_knows():
+    again = pickle.loads(pickle.dumps(errors.StaleEntity("Order", (7,), 1, None)))
+    assert (again.entity, again.identity, again.expected, again.found) == ("Order", (7,), 1, None)
+
+
 async def test_the_remark_of_autoflush_stays_beside_the_message(db):
     with pytest.raises(errors.CheckViolation) as caught:
         async with db.writing() as session:
