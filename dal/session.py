@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from dal.errors import driver_errors_named
+from dal.versioned import VersionedSession
 
 _ON_BEGIN: Final = "dal_on_begin"
 
@@ -40,8 +41,8 @@ class SessionSource(Protocol):
         ...
 
 
-class TellingSession(Session):
-    """SQLAlchemy's session, which tells whom `on_begin` names of its transactions."""
+class TellingSession(VersionedSession):
+    """SQLAlchemy's session, which tells whom `on_begin` names of its transactions, and who was stale."""
 
 
 def on_begin(session: AsyncSession, begins: Callable[[Any], None]) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import INT4RANGE, JSON, JSONB, ExcludeConstr
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dal import Repository, UnitOfWork, orm
+from dal.versioned import Versioned
 
 
 class Base(orm.Base):
@@ -124,6 +125,49 @@ class JobDone(Base):
     job_id: Mapped[int]
 
 
+class Folder(Versioned, Base):
+    """Holds documents, whose lives end with it."""
+
+    __tablename__ = "folder"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+    documents: Mapped[list[Document]] = relationship(cascade="all, delete-orphan")
+
+
+class Document(Versioned, Base):
+    """Is edited by several people, and is of one of two kinds."""
+
+    __tablename__ = "document"
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "note"}  # noqa: RUF012 # as SQLAlchemy types it
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder_id: Mapped[int | None] = mapped_column(ForeignKey("folder.id"), index=True)
+    kind: Mapped[str]
+    title: Mapped[str]
+
+
+class Contract(Document):
+    """Has a table of its own beside that of all documents."""
+
+    __tablename__ = "contract"
+    __mapper_args__ = {"polymorphic_identity": "contract"}  # noqa: RUF012 # see above
+
+    id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    party: Mapped[str]
+
+
+class Seat(Versioned, Base):
+    """Has a key of two columns."""
+
+    __tablename__ = "seat"
+
+    row: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    guest: Mapped[str]
+
+
 class Accounts(Repository[Account]):
     """Accounts."""
 
@@ -138,6 +182,32 @@ class Bookings(Repository[Booking]):
 
 class Everythings(Repository[Everything]):
     """One of everything."""
+
+
+class Documents(Repository[Document]):
+    """Documents of both kinds."""
+
+
+class Contracts(Repository[Contract]):
+    """Contracts only."""
+
+
+class Seats(Repository[Seat]):
+    """Seats."""
+
+
+class Folders(Repository[Folder]):
+    """Folders."""
+
+
+class Office(UnitOfWork):
+    """Documents and what holds them, in one transaction."""
+
+    folders: Folders
+    documents: Documents
+    contracts: Contracts
+    seats: Seats
+    accounts: Accounts
 
 
 class Jobs(Repository[Job]):
