@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
+from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, warn_of_limits
 from dal.pool_config import PoolConfig
@@ -111,6 +112,19 @@ class Database:
         With *priority* it goes before those who wait and is never shed, as a health check should be.
         """
         return self.pool.checkout(priority=priority)
+
+    def advisory_lock(
+        self, name: Name, *, shared: bool = False, wait: bool = True, timeout_s: float | None = None
+    ) -> AbstractAsyncContextManager[HeldLock]:
+        """Hold a lock by name for the length of an `async with`, over any number of transactions.
+
+        It keeps a connection of the pool out. While it is not free, the server is asked again after half a second at
+        the most, on no connection in between; nobody's turn is kept. Raises `LockNotAvailable`, which names the holder,
+        at once without *wait* or after *timeout_s*; and `ConnectionLost` at the end of the block if the lock was lost
+        meanwhile, which `is_held` and `check()` of the lock tell before.
+        """
+        key = AdvisoryKey.of(name, shared=shared)
+        return held(self.checkout, key, patience_s(wait=wait, timeout_s=timeout_s))
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:

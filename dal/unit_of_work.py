@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
+from dal.locks import AdvisoryKey, Name, lock_until_end, patience_s
 from dal.repository import Repository
 from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
 from dal.turn import Turn
@@ -109,6 +110,19 @@ class UnitOfWork:
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend the session to a repository's statement."""
         return self.reading()
+
+    async def advisory_lock(
+        self, name: Name, *, shared: bool = False, wait: bool = True, timeout_s: float | None = None
+    ) -> None:
+        """Take a lock by name until the end of the transaction; it cannot be freed before.
+
+        One round trip; four when *timeout_s* is given and the lock is not free at once. Raises `LockNotAvailable`,
+        which names the holder, at once without *wait* or after *timeout_s*: the transaction can go on. Raises
+        `DeadlockDetected` like any lock of the server's.
+        """
+        key = AdvisoryKey.of(name, shared=shared)
+        async with self.writing() as session:
+            await lock_until_end(session, key, patience_s(wait=wait, timeout_s=timeout_s))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
