@@ -25,8 +25,18 @@ async def test_a_pickled_error_keeps_its_class_and_message(violation):
 
 async def test_a_pickled_error_keeps_what_the_server_said(violation):
     again = pickle.loads(pickle.dumps(violation))
-    said = ("sqlstate", "constraint", "table", "column", "server_detail", "statement")
+    said = ("sqlstate", "constraint", "schema", "table", "column", "position", "statement")
     assert [getattr(again, name) for name in said] == [getattr(violation, name) for name in said]
+
+
+async def test_the_detail_which_holds_values_is_not_pickled(violation):
+    assert "alice" in str(violation.server_detail)
+    assert b"alice" not in pickle.dumps(violation)
+
+
+async def test_the_detail_is_pickled_where_parameters_are_shown(violation):
+    violation.hide_parameters = False
+    assert pickle.loads(pickle.dumps(violation)).server_detail == violation.server_detail
 
 
 @pytest.mark.parametrize("kind", [errors.NotFound, errors.PoolTimeout, errors.CopyError, errors.NotLoaded])

@@ -7,34 +7,18 @@ its own language. Refuses: retrying, and anything that is not about naming what 
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import ExceptionContext
 
-from dal.errors.conditions import (
-    BY_SQLSTATE,
-    CannotConnect,
-    ConnectionLost,
-    DataException,
-    InvalidAuthorization,
-    InvalidCatalogName,
-    UndefinedTable,
-)
-from dal.errors.database_error import DatabaseError
-
-_WHAT_TO_DO: Final[dict[type[DatabaseError], str]] = {
-    CannotConnect: "Is the server running, and do host and port point at it?",
-    InvalidAuthorization: "Check user and password in the URL, and pg_hba.conf on the server.",
-    InvalidCatalogName: "Create the database, or correct the name in the URL.",
-    UndefinedTable: "Is the database migrated? alembic upgrade head",
-}
+from dal.errors.connection import CannotConnect, ConnectionException, ConnectionLost
+from dal.errors.data import DataException
+from dal.errors.database_error import DatabaseError, class_of
+from dal.errors.words import hide_values, message_of, tells_a_value, words_of
 
 _DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 
@@ -44,39 +28,42 @@ def from_driver(
     *,
     statement: str | None = None,
     orig: BaseException | None = None,
+    parameters: Any = (),
     hide_parameters: bool = True,
     disconnected: bool = False,
 ) -> DatabaseError:
     """Name the driver's *error* by its SQLSTATE.
 
-    *orig* is what `DatabaseError.orig` shows, SQLAlchemy's wrapper where there is one; *disconnected* is the caller's
-    knowledge that the connection is gone, for errors without a SQLSTATE.
+    *orig* is what `DatabaseError.orig` shows, SQLAlchemy's wrapper where there is one; *parameters* are what the words
+    must not repeat; *disconnected* is the caller's knowledge that the connection is gone, for errors without a
+    SQLSTATE.
     """
-    kind = _kind_of(error, disconnected=disconnected)
-    named = kind(_message_of(error, kind, hide_parameters=hide_parameters), statement, orig or error)
-    named.sqlstate = getattr(error, "sqlstate", None)
-    named.constraint = getattr(error, "constraint_name", None)
-    named.table = getattr(error, "table_name", None)
-    named.column = getattr(error, "column_name", None)
-    named.server_detail = getattr(error, "detail", None)
-    named.server_hint = getattr(error, "hint", None)
+    told = _last_words_behind(error)
+    kind = _kind_of(told, disconnected=disconnected)
+    hidden = hide_parameters and tells_a_value(told, kind, parameters)
+    named = kind(message_of(told, kind, hidden=hidden), statement, orig or error)
+    _copy_fields(told, named)
     named.connection_invalidated = disconnected
+    named.hide_parameters = hide_parameters
     if hide_parameters:
-        _hide_values(orig or error, named)
+        hide_values(orig or error, named if hidden else None)
     return named
 
 
 def from_sqlalchemy(context: ExceptionContext) -> DatabaseError | None:
     """Name the error of a statement that SQLAlchemy sent; the engine's `handle_error` listener."""
     wrapped = context.sqlalchemy_exception
-    if not isinstance(wrapped, sa_exc.DBAPIError) or isinstance(wrapped, DatabaseError):
+    if isinstance(wrapped, DatabaseError):
         return None
+    if not isinstance(wrapped, sa_exc.DBAPIError):
+        return _from_stream(context)
     # Not wrapped.driver_exception: it raises for the one error that the dialect re-makes without its origin.
     origin = getattr(wrapped.orig, "orig", None) or wrapped.orig
     return from_driver(
         origin or wrapped,
         statement=context.statement,
         orig=wrapped.orig,
+        parameters=context.parameters,
         hide_parameters=wrapped.hide_parameters,
         disconnected=context.is_disconnect,
     )
@@ -88,8 +75,8 @@ def from_connect(error: BaseException, where: str) -> DatabaseError:
         named = from_driver(error)
         named.args = (f"cannot connect to {where}: {named.args[0]}",)
         return named
-    reason = "no answer in time" if isinstance(error, TimeoutError) else _words_of(error)
-    named = CannotConnect(f"cannot connect to {where}: {reason}. {_WHAT_TO_DO[CannotConnect]}", None, error)
+    reason = "no answer in time" if isinstance(error, TimeoutError) else words_of(error)
+    named = CannotConnect(f"cannot connect to {where}: {reason}. {CannotConnect.advice}", None, error)
     named.sqlstate = "08001"
     return named
 
@@ -119,49 +106,50 @@ def is_connection_lost(error: BaseException, *, closed: bool) -> bool:
     return issubclass(_kind_of(error, disconnected=closed), ConnectionLost)
 
 
+def _from_stream(context: ExceptionContext) -> DatabaseError | None:
+    """Name an error in the middle of a server-side cursor's rows: SQLAlchemy lets the driver's own through."""
+    error = context.original_exception
+    if not isinstance(error, _DRIVER_ERRORS):
+        return None
+    connection = context.connection
+    if connection is not None and not connection.closed and not connection.invalidated:
+        driver = connection.connection.driver_connection
+        context.is_disconnect = isinstance(driver, asyncpg.Connection) and driver.is_closed()
+    return from_driver(
+        error,
+        statement=context.statement,
+        parameters=context.parameters,
+        hide_parameters=context.engine is None or context.engine.hide_parameters,
+        disconnected=context.is_disconnect,
+    )
+
+
+def _last_words_behind(error: BaseException) -> BaseException:
+    """Find what the server said before it closed the connection: to the driver that is only the cause of its own."""
+    cause = error.__cause__
+    if cause is None or not isinstance(error, asyncpg.ConnectionDoesNotExistError):
+        return error
+    return cause if issubclass(class_of(getattr(cause, "sqlstate", "") or ""), ConnectionLost) else error
+
+
 def _kind_of(error: BaseException, *, disconnected: bool) -> type[DatabaseError]:
     sqlstate: str | None = getattr(error, "sqlstate", None)
     if sqlstate:
-        return BY_SQLSTATE.get(sqlstate) or BY_SQLSTATE.get(sqlstate[:2]) or DatabaseError
+        # Said in English by every server (field V). A server that says of class 08 no more than ERROR is still there.
+        is_there = sqlstate[:2] == "08" and getattr(error, "severity_en", None) == "ERROR" and not disconnected
+        return ConnectionException if is_there else class_of(sqlstate)
     if isinstance(error, asyncpg.DataError):
         return DataException
     return ConnectionLost if disconnected else DatabaseError
 
 
-def _message_of(error: BaseException, kind: type[DatabaseError], *, hide_parameters: bool) -> str:
-    if issubclass(kind, DataException) and hide_parameters:
-        condition = _condition_of(error) if getattr(error, "sqlstate", None) else "a value does not fit its column"
-        words = f"{condition}. The value is hidden; hide_parameters=False shows it."
-    else:
-        words = _words_of(error)
-    sqlstate = getattr(error, "sqlstate", None)
-    message = f"{words} (SQLSTATE {sqlstate})" if sqlstate else words
-    advice = _WHAT_TO_DO.get(kind)
-    return f"{message}. {advice}" if advice else message
-
-
-def _hide_values(error: BaseException | None, named: DatabaseError) -> None:
-    """Take the values out of the errors under *named*: a traceback prints them all."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        vars(error).update(detail=None)
-        if isinstance(named, DataException):
-            error.args = named.args
-        error = error.__cause__ or error.__context__
-
-
-def _condition_of(error: BaseException) -> str:
-    """Spell PostgreSQL's condition name: asyncpg names its classes after them."""
-    name = type(error).__name__.removesuffix("Error")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-
-
-def _words_of(error: BaseException) -> str:
-    """Say the primary message only: asyncpg's str() appends the detail, which may hold values of rows."""
-    if isinstance(error, OSError):
-        # A failed connect to several addresses carries one text per address; the first says it.
-        known = error.errno in errno.errorcode
-        return os.strerror(error.errno or 0).lower() if known else error.strerror or type(error).__name__
-    text = str(error.args[0]) if error.args else type(error).__name__
-    return text.splitlines()[0] if text else type(error).__name__
+def _copy_fields(error: BaseException, named: DatabaseError) -> None:
+    named.sqlstate = getattr(error, "sqlstate", None)
+    named.constraint = getattr(error, "constraint_name", None)
+    named.schema = getattr(error, "schema_name", None)
+    named.table = getattr(error, "table_name", None)
+    named.column = getattr(error, "column_name", None)
+    position = getattr(error, "position", None)
+    named.position = int(position) if position else None
+    named.server_detail = getattr(error, "detail", None)
+    named.server_hint = getattr(error, "hint", None)
