@@ -18,7 +18,7 @@ from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
-from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, warn_of_limits
+from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
@@ -202,6 +202,7 @@ def _create_engine(config: DatabaseConfig, observer: Observer | None) -> AsyncEn
             driver.terminate()
             raise
         keep_alive(driver)
+        listen_for_last_words(driver)
         return driver
 
     engine = create_async_engine(

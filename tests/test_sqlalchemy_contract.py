@@ -97,6 +97,12 @@ async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(datab
     await driver.close()
 
 
+async def test_asyncpg_reads_by_a_protocol_that_another_may_stand_before(database_url):
+    driver = await connect(database_url)
+    assert driver._transport.get_protocol() is driver._protocol
+    await driver.close()
+
+
 @pytest.fixture
 async def adapter(db):
     """Lend SQLAlchemy's adapter over a connection of asyncpg's."""

@@ -21,6 +21,13 @@ from dal.errors.database_error import DatabaseError, class_of
 from dal.errors.words import hide_values, message_of, tells_a_value, words_of
 
 _DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
+# What the driver says by itself of a connection that is gone.
+_UNHEARD: Final = (
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
 
 
 def from_driver(
@@ -59,6 +66,7 @@ def from_sqlalchemy(context: ExceptionContext) -> DatabaseError | None:
         return _from_stream(context)
     # Not wrapped.driver_exception: it raises for the one error that the dialect re-makes without its origin.
     origin = getattr(wrapped.orig, "orig", None) or wrapped.orig
+    _hear(origin, _driver_of(context))
     return from_driver(
         origin or wrapped,
         statement=context.statement,
@@ -88,15 +96,22 @@ def driver_errors_named(*, driver: asyncpg.Connection | None = None, hide_parame
         yield
     except _DRIVER_ERRORS as error:
         lost = driver is not None and driver.is_closed()
-        raise_named(error, hide_parameters=hide_parameters, disconnected=lost)
+        raise_named(error, driver=driver, hide_parameters=hide_parameters, disconnected=lost)
 
 
-def raise_named(error: BaseException, *, hide_parameters: bool = True, disconnected: bool = False) -> None:
-    """Raise the driver's *error* by its name; return if it is none of the driver's.
+def raise_named(
+    error: BaseException,
+    *,
+    driver: asyncpg.Connection | None = None,
+    hide_parameters: bool = True,
+    disconnected: bool = False,
+) -> None:
+    """Raise *driver*'s *error* by its name; return if it is none of the driver's.
 
     *disconnected* is the caller's knowledge that the connection is gone.
     """
     if isinstance(error, _DRIVER_ERRORS):
+        _hear(error, driver)
         lost = disconnected or isinstance(error, ConnectionError)
         raise from_driver(error, hide_parameters=hide_parameters, disconnected=lost) from error
 
@@ -111,10 +126,9 @@ def _from_stream(context: ExceptionContext) -> DatabaseError | None:
     error = context.original_exception
     if not isinstance(error, _DRIVER_ERRORS):
         return None
-    connection = context.connection
-    if connection is not None and not connection.closed and not connection.invalidated:
-        driver = connection.connection.driver_connection
-        context.is_disconnect = isinstance(driver, asyncpg.Connection) and driver.is_closed()
+    driver = _driver_of(context)
+    context.is_disconnect = driver is not None and driver.is_closed()
+    _hear(error, driver)
     return from_driver(
         error,
         statement=context.statement,
@@ -124,10 +138,24 @@ def _from_stream(context: ExceptionContext) -> DatabaseError | None:
     )
 
 
+def _driver_of(context: ExceptionContext) -> asyncpg.Connection | None:
+    connection = context.connection
+    if connection is None or connection.closed or connection.invalidated:
+        return None
+    return connection.connection.driver_connection
+
+
+def _hear(error: BaseException | None, driver: asyncpg.Connection | None) -> None:
+    """Put what the server said before it closed the connection under the *error* of a driver that did not hear it."""
+    last_words = getattr(driver, "last_words", None)
+    if last_words is not None and isinstance(error, _UNHEARD) and error.__cause__ is None:
+        error.__cause__ = last_words.error()
+
+
 def _last_words_behind(error: BaseException) -> BaseException:
     """Find what the server said before it closed the connection: to the driver that is only the cause of its own."""
     cause = error.__cause__
-    if cause is None or not isinstance(error, asyncpg.ConnectionDoesNotExistError):
+    if cause is None or not isinstance(error, _UNHEARD):
         return error
     return cause if issubclass(class_of(getattr(cause, "sqlstate", "") or ""), ConnectionLost) else error
 

@@ -2,6 +2,7 @@
 
 from dal.pool.connection import Connection, TransactionNumber
 from dal.pool.keepalive import keep_alive
+from dal.pool.last_words import listen_for_last_words
 from dal.pool.lease import Lease
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
@@ -20,5 +21,6 @@ __all__ = [
     "first_in_line",
     "keep_alive",
     "listen",
+    "listen_for_last_words",
     "warn_of_limits",
 ]

@@ -49,10 +49,11 @@ class Checkout:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        lost = False
+        lost, driver = False, None
         if self._slot is not None:
             slot, self._slot = self._slot, None
             if error is not None:
+                driver = slot.driver
                 lost = not slot.watched.is_open()  # by the server: the pool closes it later
                 self._pool.stock.totals.cancelled += slot.watched.is_cancelling()
             self._pool.stock.put(slot)
@@ -60,11 +61,12 @@ class Checkout:
             proxied, self._proxied = self._proxied, None
             if error is not None and proxied.is_valid:
                 watched = Watched(proxied.dbapi_connection)
+                driver = watched.driver
                 lost = not watched.is_open()
                 self._pool.stock.totals.cancelled += watched.is_cancelling()
             await greenlet_spawn(proxied.close)
         if error is not None:
-            raise_named(error, disconnected=lost)
+            raise_named(error, driver=driver, disconnected=lost)
 
     async def _enter_with_events(self) -> asyncpg.Connection:
         with first_in_line() if self._priority else nullcontext():

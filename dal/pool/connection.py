@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from dal.pool.driver_transaction import DriverTransaction
+from dal.pool.last_words import LastWords
 
 _NUMBER: Final = "dal.transaction "
 # An INFO reaches the client whatever client_min_messages is; its answer to BEGIN has no room for rows.
@@ -33,9 +34,10 @@ class TransactionNumber(NamedTuple):
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
-    """A connection whose transactions are `DriverTransaction`."""
+    """A connection whose transactions are `DriverTransaction`, and that knows the server's `last_words`."""
 
-    __slots__ = ("number", "opening", "tag")
+    __slots__ = ("last_words", "number", "opening", "tag")
+    last_words: LastWords
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
