@@ -115,5 +115,5 @@ class InvalidSchemaName(DatabaseError, sa_exc.ProgrammingError, sqlstates=("3F",
     """SQLSTATE class 3F: the schema does not exist."""
 
 
-class DependentObjectsStillExist(DatabaseError, sa_exc.InternalError, sqlstates=("2B",)):
-    """SQLSTATE class 2B: what is to be dropped is used by something else."""
+class DependentObjectsStillExist(DatabaseError, sa_exc.InternalError, sqlstates=("2BP01",)):
+    """SQLSTATE 2BP01: what is to be dropped is used by something else."""

@@ -45,5 +45,5 @@ class InFailedSQLTransaction(InvalidTransactionState, sqlstates=("25P02",)):
     advice = "Look for the first error; go on after it only from a savepoint."
 
 
-class InvalidSavepointSpecification(DatabaseError, sa_exc.OperationalError, sqlstates=("3B",)):
-    """SQLSTATE class 3B: there is no such savepoint."""
+class InvalidSavepointSpecification(DatabaseError, sa_exc.OperationalError, sqlstates=("3B001",)):
+    """SQLSTATE 3B001: there is no such savepoint."""
