@@ -88,6 +88,8 @@ def _translate(message: bytes) -> bytes:
     if message[:1] not in {wire.ERROR, wire.NOTICE}:
         return message
     fields = [(field[:1], field[1:]) for field in message[5:].split(b"\0") if field]
+    if (b"R", b"exec_stmt_raise") in fields:  # nobody has translated what a function raises
+        return message
     return wire.frame(message[:1], b"".join(key + _in_russian(key, words) + b"\0" for key, words in fields) + b"\0")
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from dal import Database, DatabaseConfig, PoolConfig
-from dal.errors import DatabaseError, RaiseException
+from dal.errors import DatabaseError, InsufficientPrivilege, RaiseException
 from tests.models import Account, Accounts
 
 SECRET = "s3cret"
@@ -99,11 +99,16 @@ async def test_no_row_that_a_view_does_not_let_in_is_in_an_error(db):
 
 
 async def test_the_words_that_a_function_raises_are_the_applications_own(db):
-    raising = "DO $$ BEGIN RAISE 'order % is closed', 7 USING DETAIL = 's3cret'; END $$"
     with pytest.raises(RaiseException, match="order 7 is closed") as caught:
-        await db.execute_script(raising)
+        await db.execute_script(f"DO $$ BEGIN RAISE 'order % is closed', 7 USING DETAIL = '{SECRET}'; END $$")
     assert SECRET not in f"{caught.value} {caught.value!r}"
     assert caught.value.server_detail == SECRET
+
+
+async def test_the_detail_of_a_right_that_a_function_denies_is_not_shown(db):
+    with pytest.raises(InsufficientPrivilege) as caught:
+        await db.execute_script(f"DO $$ BEGIN RAISE 'not yours' USING ERRCODE = '42501', DETAIL = '{SECRET}'; END $$")
+    assert SECRET not in f"{caught.value} {caught.value!r}"
 
 
 async def test_a_copy_reveals_no_line_of_its_source(db):

@@ -26,7 +26,7 @@ def tells_a_value(error: BaseException, kind: type[DatabaseError], parameters: A
     """
     if issubclass(kind, (DataException, PlpgsqlError)):
         return issubclass(kind, DataException)
-    words = words_of(error)
+    words = _told(error, kind)
     return any(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) for value in _texts_in(parameters))
 
 
@@ -50,11 +50,18 @@ def message_of(error: BaseException, kind: type[DatabaseError], *, hidden: bool)
         condition = _condition_of(error, kind) if sqlstate else "a value does not fit its column"
         words = f"{condition}. The value is hidden; hide_parameters=False shows it."
     else:
-        words = words_of(error)
-    if issubclass(kind, InsufficientPrivilege) and getattr(error, "detail", None):
-        words = f"{words}: {str(getattr(error, 'detail', '')).splitlines()[0].rstrip('.')}"  # which right it takes
+        words = _told(error, kind)
     message = f"{words} (SQLSTATE {sqlstate}){_where(error, words)}" if sqlstate else words
     return f"{message}. {kind.advice}" if kind.advice else message
+
+
+def _told(error: BaseException, kind: type[DatabaseError]) -> str:
+    """Say what the server says; of a right that is missing also which it takes, unless a function raises it."""
+    detail = str(getattr(error, "detail", None) or "")
+    is_raised = getattr(error, "server_source_function", None) == "exec_stmt_raise"  # its detail may hold values
+    if not detail or is_raised or not issubclass(kind, InsufficientPrivilege):
+        return words_of(error)
+    return f"{words_of(error)}: {detail.splitlines()[0].rstrip('.')}"
 
 
 def _where(error: BaseException, words: str) -> str:
