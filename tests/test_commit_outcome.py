@@ -227,7 +227,7 @@ async def test_a_server_that_does_not_answer_leaves_it_unknown(database_url, mon
 def test_a_committed_number_counts_only_if_the_server_has_not_crashed_since(mode, outcome):
     async def commit():
         async with Database(server.url, pool=PoolConfig(size=1)) as db, db.checkout() as driver, driver.transaction():
-            await driver.execute("SET LOCAL synchronous_commit = on; COMMENT ON DATABASE postgres IS ''")
+            await driver.execute("SET LOCAL synchronous_commit = on; COMMENT ON DATABASE postgres IS 'written'")
             return await _number(driver)
 
     async def look(number):

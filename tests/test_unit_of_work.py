@@ -8,7 +8,7 @@ from sqlalchemy import text
 from dal import Repository, UnitOfWork
 from dal.demo.models import Order, Region
 from dal.demo.repositories import Orders, Regions, Shop
-from dal.errors import DatabaseError, UniqueViolation
+from dal.errors import InFailedSQLTransaction, UniqueViolation
 from tests.looking import count, states
 from tests.shop_rows import region
 
@@ -87,11 +87,20 @@ async def test_a_commit_that_fails_raises_and_leaves_no_rows(db, outside):
 
 
 async def test_a_failed_statement_that_is_caught_ends_in_a_rollback_that_says_so(db, outside):
-    with pytest.raises(DatabaseError, match=r"^nothing was committed: a statement had failed"):
+    with pytest.raises(InFailedSQLTransaction, match=r"^nothing was committed: a statement had failed"):
         async with Shop(db) as shop:
             await shop.session.execute(text("INSERT INTO region VALUES (1, '', '')"))
             with pytest.raises(UniqueViolation):
                 await shop.session.execute(text("INSERT INTO region VALUES (1, '', '')"))
+    assert await count(outside, "region") == 0
+
+
+async def test_a_failed_flush_that_is_caught_ends_in_a_rollback_that_says_so(db, outside):
+    with pytest.raises(InFailedSQLTransaction, match=r"^nothing was committed: a flush had failed"):
+        async with Shop(db) as shop:
+            await shop.regions.add(region(1))
+            with pytest.raises(UniqueViolation):
+                await shop.regions.add(region(1))
     assert await count(outside, "region") == 0
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final
 
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dal.errors import CommitOutcomeUnknown, ConnectionLost, UnitOfWorkError, UnitOfWorkTimeout
+from dal.errors import CommitOutcomeUnknown, ConnectionLost, InFailedSQLTransaction, UnitOfWorkError, UnitOfWorkTimeout
 from dal.pool import Connection
 from dal.session import on_begin
 from dal.transaction.deadline import Deadline
@@ -27,6 +28,9 @@ COMMIT_PATIENCE_S: Final = 5.0
 _NOT_TOLD: Final = (
     "the connection was lost between COMMIT and its answer, and the server cannot tell what became of the transaction: "
     "it is there whole, or not at all."
+)
+_FLUSH_FAILED: Final = (
+    "nothing was committed: a flush had failed, and its error was caught. Put what may fail into a savepoint."
 )
 _LOST: Final = "the connection was lost during COMMIT; the server says that the transaction was rolled back."
 
@@ -137,6 +141,9 @@ class Transaction:
         try:
             await session.commit()
             self.outcome = Outcome.COMMITTED
+        except PendingRollbackError as error:
+            self.outcome = Outcome.ROLLED_BACK
+            raise InFailedSQLTransaction(_FLUSH_FAILED) from error
         except CommitOutcomeUnknown as error:
             self.outcome = Outcome.UNKNOWN
             await session.close()  # the question may need its place in the pool
