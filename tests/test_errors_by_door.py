@@ -64,7 +64,7 @@ def through_doors():
                 yield pytest.param(case, door, id=f"{case.sqlstate}-{case.kind.__name__}-{door}")
 
 
-@pytest.mark.parametrize(("case", "door"), through_doors())
+@pytest.mark.parametrize(("case", "door"), list(through_doors()))
 async def test_every_door_names_it_alike(anywhere, outside, case, door):
     if outside.get_server_version().major < case.since:
         pytest.skip(f"PostgreSQL {case.since} and newer say {case.sqlstate}")
