@@ -74,6 +74,7 @@ from dal.errors.own import (
     StaleEntity,
     UnitOfWorkError,
     UnitOfWorkTimeout,
+    WriteError,
 )
 from dal.errors.server import (
     AssertFailure,
@@ -247,6 +248,7 @@ __all__ = [
     "UnsafeNewEnumValueUsage",
     "UntranslatableCharacter",
     "WithCheckOptionViolation",
+    "WriteError",
     "driver_errors_named",
     "extra_needed",
     "from_connect",

@@ -66,6 +66,10 @@ class CopyError(DALError):
     """The records do not fit the table; nothing was loaded."""
 
 
+class WriteError(DALError):
+    """Rows or conditions that a write in sets cannot take; nothing was written."""
+
+
 class MigrationError(DALError):
     """A database is not at the revision it must be at, or could not be brought there."""
 
