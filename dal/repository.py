@@ -7,7 +7,7 @@ A repository never commits and holds no state: it is bound to a `Database`, wher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, Table, func, inspect, select
 from sqlalchemy.orm import DeclarativeBase
@@ -17,6 +17,7 @@ from dal.errors import LockNotAvailable, NotFound, UnitOfWorkError
 from dal.loading import raise_unloaded, raise_unloaded_of
 from dal.locks import RowLock, Strength, row_lock
 from dal.session import SessionSource
+from dal.write import WritesInSets
 
 if TYPE_CHECKING:
     from dal.copy import CopyReport, OnProgress, Source
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=DeclarativeBase)
 
 
-class Repository(Generic[E]):
+class Repository(WritesInSets[E]):
     """The entities of one mapped class: `class OrderRepository(Repository[Order])`.
 
     What a read does not load raises `NotLoaded` when it is touched, and says which option to add. Outside a unit of

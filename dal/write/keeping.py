@@ -1,0 +1,71 @@
+"""What a session holds stays as fresh as the table: entities whose rows were written are read again, in one statement.
+
+Read, not expired: in asyncio an expired attribute cannot be loaded when it is touched. And read, not set from the rows:
+triggers, scales and computed columns have their say. A session that holds none of them costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Column, inspect, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstanceState
+from sqlalchemy.orm.attributes import set_committed_value
+
+from dal.write.batch import batch_of
+from dal.write.filling import Filled
+from dal.write.rows import Rows
+from dal.write.source import inline
+from dal.write.target import Target
+
+
+def held_by(session: AsyncSession, target: Target) -> list[InstanceState[Any]]:
+    """List what the session holds of the class."""
+    if not len(session.identity_map):
+        return []
+    kind = target.mapper.class_
+    return [inspect(entity) for entity in session.identity_map.values() if isinstance(entity, kind)]
+
+
+async def keep_fresh(session: AsyncSession, target: Target, written: Rows | None) -> None:
+    """Read what the session holds of the rows *written* again, by their primary key; None is for all that it holds."""
+    held = held_by(session, target)
+    if held and written is not None:
+        keys = set(zip(*(written.values[column] for column in target.key), strict=True))
+        held = [state for state in held if state.identity in keys]
+    if not held:
+        return
+    found = await _read_again(session, target, held)
+    for state in held:
+        if state.identity in found:
+            _renew(session, state, found[state.identity])
+
+
+async def _read_again(
+    session: AsyncSession, target: Target, held: list[InstanceState[Any]]
+) -> dict[Any, dict[Column[Any], Any]]:
+    identities: Iterable[Any] = [state.identity for state in held]
+    keys = dict(zip(target.key, map(list, zip(*identities, strict=True)), strict=True))
+    batch = batch_of(Filled(Rows(len(held), keys)), session.get_bind().dialect)
+    offer = inline(batch)
+    same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
+    columns = list(target.table.columns)
+    rows = await session.execute(select(*columns).where(*same))
+    read = [dict(zip(columns, row, strict=True)) for row in rows]
+    return {tuple(row[column] for column in target.key): row for row in read}
+
+
+def _renew(session: AsyncSession, state: InstanceState[Any], row: dict[Column[Any], Any]) -> None:
+    entity, changed = state.obj(), set()
+    for each in state.mapper.column_attrs:
+        column: Any = each.columns[0]
+        if each.key in state.dict and column in row and state.dict[each.key] != row[column]:
+            set_committed_value(entity, each.key, row[column])
+            changed.add(column)
+    moved = [
+        each.key for each in state.mapper.relationships if each.key in state.dict and changed & set(each.local_columns)
+    ]
+    if entity is not None and moved:
+        session.expire(entity, moved)

@@ -1,0 +1,85 @@
+"""The rows as something a statement can select from: arrays unnested, a VALUES list, or a staging table.
+
+Pure. Arrays make one statement of every size; what cannot be an array's element goes as VALUES, or by COPY.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    FromClause,
+    Integer,
+    MetaData,
+    Table,
+    bindparam,
+    cast,
+    column,
+    func,
+    values,
+)
+from sqlalchemy.types import UserDefinedType
+
+from dal.write.batch import Batch
+
+# The number of a row, in the order of the input.
+ROW: Final = "dal_row"
+_NAME: Final = "dal_rows"
+
+
+class Raw(UserDefinedType[Any]):
+    """A type by its name in SQL, whose values are passed on as they are."""
+
+    cache_ok = True
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Spell the type."""
+        return self.spec
+
+
+def inline(batch: Batch) -> FromClause:
+    """Offer the rows as parameters of the statement, numbered."""
+    return _unnested(batch) if fits_arrays(batch) else _listed(batch)
+
+
+def fits_arrays(batch: Batch) -> bool:
+    """Tell whether every column can be sent as an array."""
+    return all(each.wire.in_array for each in batch.sent)
+
+
+def staging_table(batch: Batch, *, numbered: bool) -> Table:
+    """Describe the temporary table that takes the rows."""
+    columns = [Column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
+    number = [Column(ROW, Integer)] if numbered else []
+    return Table(_NAME, MetaData(), *columns, *number, schema="pg_temp")
+
+
+def _unnested(batch: Batch) -> FromClause:
+    arrays = []
+    for each in batch.sent:
+        array = Raw(f"{each.wire.spec}[]")
+        arrays.append(cast(_parameter(each.values, array), array))
+    names = [column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
+    derived = func.unnest(*arrays).table_valued(*names, with_ordinality=ROW)
+    return derived.render_derived(name=_NAME)
+
+
+def _listed(batch: Batch) -> FromClause:
+    names = [column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
+    rows: list[tuple[Any, ...]] = []
+    for number, row in enumerate(zip(*(each.values for each in batch.sent), strict=True)):
+        cells: list[Any] = [_parameter(value, name.type) for value, name in zip(row, names, strict=True)]
+        if not rows:
+            # The first row's types are those of the list.
+            cells = [cast(cell, cell.type) for cell in cells]
+        rows.append((*cells, _parameter(number, Integer())))
+    return values(*names, column(ROW, Integer), name=_NAME).data(rows)
+
+
+def _parameter(value: Any, type_: Any) -> BindParameter[Any]:
+    return bindparam(None, value, type_=type_, unique=True)
