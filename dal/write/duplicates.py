@@ -55,10 +55,10 @@ def compared_here(batch: Batch, arbiter: Arbiter) -> bool:
 def without_duplicates(batch: Batch, arbiter: Arbiter, duplicates: Duplicates) -> Batch:
     """Keep the last row of each key, in the order of the input; only for what is `compared_here`."""
     keys = _keys(batch, arbiter)
-    last = dict(zip(keys, range(batch.count), strict=True))
-    if len(last) == batch.count:
+    if len(set(keys)) == batch.count:
         return batch
-    if duplicates == "last" and not (arbiter.nulls_distinct and any(map(_has_null, keys))):
+    last = dict(zip(keys, range(batch.count), strict=True))
+    if duplicates == "last" and not (arbiter.nulls_distinct and _any_null(batch, arbiter)):
         return batch.picked(sorted(last.values()))
     last = {}
     free = []
@@ -74,11 +74,12 @@ def without_duplicates(batch: Batch, arbiter: Arbiter, duplicates: Duplicates) -
 
 def in_order_of_keys(batch: Batch, arbiter: Arbiter) -> Batch:
     """Sort the rows, so that two calls at a time lock the rows that they share in one order, and never deadlock."""
-    keys = _keys(batch, arbiter)
-    if any(map(_has_null, keys)):
+    if _any_null(batch, arbiter):
         return batch  # Python has no order for them, and rows that never conflict need none
-    positions = sorted(range(batch.count), key=keys.__getitem__)
-    return batch if positions == list(range(batch.count)) else batch.picked(positions)
+    keys = _keys(batch, arbiter)
+    if sorted(keys) == keys:
+        return batch
+    return batch.picked(sorted(range(batch.count), key=keys.__getitem__))
 
 
 def same_key(first: int, second: int) -> WriteError:
@@ -92,6 +93,10 @@ def same_key(first: int, second: int) -> WriteError:
 def _keys(batch: Batch, arbiter: Arbiter) -> list[Any]:
     lists = [sent.values for column in arbiter.columns if (sent := batch.of(column))]
     return lists[0] if len(lists) == 1 else list(zip(*lists, strict=True))
+
+
+def _any_null(batch: Batch, arbiter: Arbiter) -> bool:
+    return any(sent is not None and None in sent.values for sent in map(batch.of, arbiter.columns))
 
 
 def _has_null(key: Any) -> bool:

@@ -22,7 +22,7 @@ E = TypeVar("E", bound=DeclarativeBase)
 class WritesInSets(Generic[E]):
     """Rows are mappings by attribute, dataclasses, msgspec structs or entities, all with the same attributes.
 
-    Each call is all or nothing. Up to a thousand rows are one statement and, outside a unit of work, one round trip;
+    Each call is all or nothing. Up to two thousand rows are one statement and, outside a unit of work, one round trip;
     more go through COPY, in a transaction. See docs/writing.md.
     """
 

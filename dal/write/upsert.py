@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, FromClause, Row, Select, literal
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from dal.session import SessionSource
 from dal.write.batch import Batch, batch_of
 from dal.write.conflict import Arbiter, On, arbiter_of
+from dal.write.counting import count_written
 from dal.write.duplicates import Duplicates, compared_here, in_order_of_keys, same_key, without_duplicates
 from dal.write.filling import filled_for_insert, set_on_update
 from dal.write.insert import Returning, refuse_nothing
 from dal.write.keeping import keep_fresh
 from dal.write.offering import is_small, lent, offered
 from dal.write.rows import Rows, rows_of
-from dal.write.statements import Conflict, counted, first_same_key, last_of_each_key, upsertion
+from dal.write.statements import Conflict, first_same_key, last_of_each_key, upsertion
 from dal.write.target import Target
 
 # A condition, or a function that is given the rows proposed, by attribute, and gives one.
@@ -70,7 +71,7 @@ async def upsert_rows(
             if asked.returning:
                 written = (await session.execute(statement.returning(*returned))).all()
             else:
-                written = await _counts(session, statement, target, conflict)
+                written = Upserted(*await _count(session, statement, target, conflict, small=small))
         if conflict.values:
             by_key = here and set(conflict.arbiter.columns) == set(target.key)
             await keep_fresh(session, target, filled.rows if by_key else None)
@@ -113,10 +114,10 @@ async def _chosen(
     return offer
 
 
-async def _counts(session: AsyncSession, statement: Any, target: Target, conflict: Conflict) -> Upserted:
-    if not conflict.values:
-        result: Any = await session.execute(statement)
-        return Upserted(result.rowcount, 0)
-    version = session.get_bind().dialect.server_version_info or ()
-    inserted, written = (await session.execute(counted(statement, target, version))).one()
-    return Upserted(inserted, written - inserted)
+async def _count(
+    session: AsyncSession, statement: Insert, target: Target, conflict: Conflict, *, small: bool
+) -> tuple[int, int]:
+    if conflict.values:
+        return await count_written(session, statement, target, small=small)
+    result: Any = await session.execute(statement)
+    return result.rowcount, 0
