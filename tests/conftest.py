@@ -17,7 +17,7 @@ from sqlalchemy import URL
 
 from dal import Database, DatabaseConfig, PoolConfig
 from dal.testing import Kit, Schema
-from tests import models
+from tests import models, write_models
 from tests.looking import connect
 from tests.shop_rows import fill
 
@@ -83,6 +83,20 @@ async def outside(direct_url: URL) -> AsyncGenerator[asyncpg.Connection]:
     connection = await connect(direct_url, server_settings={"application_name": "outside"})
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def tables(db: Database) -> Database:
+    """Lend `db` with the tables for writes in sets, all empty."""
+    await write_models.create(db)
+    return db
+
+
+@pytest.fixture(params=["inline", "staged"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Send rows with the statement, and by COPY ahead of it, however many they are."""
+    monkeypatch.setattr("dal.write.offering.INLINE_ROWS", 0 if request.param == "staged" else 10_000)
+    return str(request.param)
 
 
 @pytest.fixture

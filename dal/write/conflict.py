@@ -37,7 +37,7 @@ class Arbiter:
     @property
     def is_plain(self) -> bool:
         """Tell whether equal columns are all there is to a conflict."""
-        return self.where is None and len(self.columns) == len(self.keys)
+        return bool(self.keys) and self.where is None and len(self.columns) == len(self.keys)
 
 
 def arbiter_of(on: On, target: Target) -> Arbiter:

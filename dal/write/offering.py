@@ -12,7 +12,6 @@ from itertools import count
 from typing import Any, Final
 
 from sqlalchemy import FromClause, Table, text
-from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateTable, DropTable
 
@@ -21,7 +20,7 @@ from dal.session import SessionSource, driver_in_transaction
 from dal.telemetry import statement_sent
 from dal.write.batch import Batch
 from dal.write.rows import Rows
-from dal.write.source import fits_arrays, inline, staging_table
+from dal.write.source import ROW, fits_arrays, inline, staging_table
 
 # Up to here one round trip beats the staging table's eight.
 INLINE_ROWS: Final = 2000
@@ -49,7 +48,7 @@ async def offered(session: AsyncSession, batch: Batch, *, small: bool, numbered:
         yield inline(batch)
         return
     table = staging_table(batch, numbered=numbered)
-    await session.execute(text(_created(table)))
+    await session.execute(CreateTable(table))
     await copy_rows(session, table, batch, numbered=numbered)
     yield table
     await session.execute(DropTable(table))
@@ -60,8 +59,8 @@ async def copy_rows(session: AsyncSession, table: Table, batch: Batch, *, number
     lists: list[Any] = [each.values for each in batch.sent]
     names = [each.column.name for each in batch.sent]
     if numbered:
-        lists.append(count())
-        names.append("dal_row")
+        lists.append(count(1))
+        names.append(ROW)
     records = zip(*lists)  # noqa: B905 # the numbers have no end
     async with driver_in_transaction(session) as driver:
         with statement_sent(f"COPY {table.fullname} FROM STDIN") as statement:
@@ -83,8 +82,3 @@ async def _may_stage(session: AsyncSession, batch: Batch) -> bool:
         f"{batch.count} rows with a column that is no array's element need a staging table, and this role may make "
         "none: GRANT TEMPORARY ON DATABASE, or write fewer rows at a time. Nothing was written."
     )
-
-
-def _created(table: Table) -> str:
-    ddl = str(CreateTable(table).compile(dialect=postgresql_dialect()))  # type: ignore[no-untyped-call] # SQLAlchemy's
-    return ddl.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1) + " ON COMMIT DROP"

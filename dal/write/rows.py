@@ -40,6 +40,8 @@ def rows_of(given: Iterable[Any], target: Target) -> Rows:
     else:
         names, getter = _fields_of(first), cast("_Getter", attrgetter)
         _refuse_other_kinds(rows)
+    if not names:
+        raise WriteError("row 1 has no attributes: every row must give at least one. Nothing was written.")
     columns = target.columns_of(names)
     _refuse_expressions(rows[0], names, getter)
     return Rows(len(rows), dict(zip(columns, _taken(rows, names, getter), strict=True)))
@@ -48,10 +50,10 @@ def rows_of(given: Iterable[Any], target: Target) -> Rows:
 def _taken(rows: Sequence[Any], names: list[str], getter: _Getter) -> list[list[Any]]:
     try:
         taken = [list(map(getter(name), rows)) for name in names]
-    except (KeyError, TypeError):
-        taken = []
+    except (KeyError, TypeError) as error:
+        raise _other_keys(rows, set(names)) from error
     # Every row has every name, so none has another if the sizes agree.
-    if not taken or (isinstance(rows[0], Mapping) and sum(map(len, rows)) != len(rows) * len(names)):
+    if isinstance(rows[0], Mapping) and sum(map(len, rows)) != len(rows) * len(names):
         raise _other_keys(rows, set(names))
     return taken
 

@@ -56,7 +56,8 @@ def staging_table(batch: Batch, *, numbered: bool) -> Table:
     """Describe the temporary table that takes the rows."""
     columns = [Column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
     number = [Column(ROW, Integer)] if numbered else []
-    return Table(_NAME, MetaData(), *columns, *number, schema="pg_temp")
+    options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+    return Table(_NAME, MetaData(), *columns, *number, schema="pg_temp", **options)
 
 
 def _unnested(batch: Batch) -> FromClause:
@@ -72,7 +73,7 @@ def _unnested(batch: Batch) -> FromClause:
 def _listed(batch: Batch) -> FromClause:
     names = [column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
     rows: list[tuple[Any, ...]] = []
-    for number, row in enumerate(zip(*(each.values for each in batch.sent), strict=True)):
+    for number, row in enumerate(zip(*(each.values for each in batch.sent), strict=True), 1):
         cells: list[Any] = [_parameter(value, name.type) for value, name in zip(row, names, strict=True)]
         if not rows:
             # The first row's types are those of the list.

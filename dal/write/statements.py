@@ -28,7 +28,7 @@ from sqlalchemy import (
     types,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
 from sqlalchemy.schema import DefaultClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
@@ -101,7 +101,7 @@ def last_of_each_key(batch: Batch, source: FromClause, arbiter: Arbiter) -> Sele
     rows, keys = _as_stored(batch, source, arbiter)
     number = rows.c[ROW]
     names = [rows.c[each.column.name] for each in batch.sent]
-    return select(*names, number).distinct(*keys).order_by(*keys, number.desc())
+    return select(*names, number).ext(distinct_on(*keys)).order_by(*keys, number.desc())
 
 
 def first_same_key(batch: Batch, source: FromClause, arbiter: Arbiter) -> Select[Any]:
