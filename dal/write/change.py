@@ -53,7 +53,7 @@ async def delete_rows(source: SessionSource, target: Target, identities: Iterabl
         batch = batch_of(Filled(rows), session.get_bind().dialect)
         offer = inline(batch)
         same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
-        return await _run(session, target, delete(target.mapper).where(*same))
+        return await _deleted(session, target, delete(target.mapper).where(*same))
 
 
 async def update_where(
@@ -65,18 +65,22 @@ async def update_where(
     if not columns:
         return 0
     async with lent(source, small=True) as session:
-        return await _run(session, target, update(target.mapper).where(*where).values(columns))
+        statement = update(target.mapper).where(*where).values(columns)
+        # Which rows the condition meets is the server's knowledge, and what it computes for them.
+        result: Any = await session.execute(statement, execution_options={"synchronize_session": False})
+        await keep_fresh(session, target, None)
+        return int(result.rowcount)
 
 
 async def delete_where(source: SessionSource, target: Target, where: tuple[ColumnExpressionArgument[bool], ...]) -> int:
     """Delete all rows that satisfy every condition."""
     _refuse_everything("delete_where", where)
     async with lent(source, small=True) as session:
-        return await _run(session, target, delete(target.mapper).where(*where))
+        return await _deleted(session, target, delete(target.mapper).where(*where))
 
 
-async def _run(session: AsyncSession, target: Target, statement: Any) -> int:
-    # What SQLAlchemy fetches to synchronize the session is for a session that holds something.
+async def _deleted(session: AsyncSession, target: Target, statement: Any) -> int:
+    # What SQLAlchemy fetches to take out of the session is for a session that holds something.
     how = "fetch" if held_by(session, target) else False
     result: Any = await session.execute(statement, execution_options={"synchronize_session": how})
     return int(result.rowcount)

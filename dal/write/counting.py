@@ -9,36 +9,41 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.write.statements import counted
 from dal.write.target import Target
 
+_TREE: Final = """
+    (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
+"""
+_MAY_COUNT: Final = text(f"""
+    SELECT current_setting('track_counts')::bool AND bool_and(
+        (SELECT relkind IN ('r', 'p') FROM pg_class WHERE pg_class.oid = tree.oid)
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = tree.oid AND NOT tgisinternal))
+    FROM {_TREE}
+""")
 # A row that was inserted at the same moment as another transaction's is taken back, and counts as deleted.
-_COUNTERS: Final = text("""
-    SELECT sum(pg_stat_get_xact_tuples_inserted(t.oid) - pg_stat_get_xact_tuples_deleted(t.oid))::bigint
-    FROM (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS t (oid)
-    HAVING current_setting('track_counts')::bool AND bool_and(
-        (SELECT relkind IN ('r', 'p') FROM pg_class AS c WHERE c.oid = t.oid)
-        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid AND NOT tgisinternal))
+_COUNTER: Final = text(f"""
+    SELECT sum(pg_stat_get_xact_tuples_inserted(tree.oid) - pg_stat_get_xact_tuples_deleted(tree.oid))::bigint
+    FROM {_TREE}
 """)
 
 
 async def count_written(session: AsyncSession, statement: Insert, target: Target, *, small: bool) -> tuple[int, int]:
     """Run the upsert; give the numbers of rows inserted and updated."""
-    before = None if small else await _inserted(session, target)
-    if before is None:
+    if small or not await _asked(session, _MAY_COUNT, target):
         server = session.get_bind().dialect.server_version_info or ()
         inserted, written = (await session.execute(counted(statement, target, server))).one()
         return inserted, written - inserted
+    before = await _asked(session, _COUNTER, target)
     result: Any = await session.execute(statement)
-    inserted = (await _inserted(session, target) or before) - before
+    inserted = await _asked(session, _COUNTER, target) - before
     return inserted, result.rowcount - inserted
 
 
-async def _inserted(session: AsyncSession, target: Target) -> int | None:
+async def _asked(session: AsyncSession, question: TextClause, target: Target) -> Any:
     name = session.get_bind().dialect.identifier_preparer.format_table(target.table)
-    count: int | None = await session.scalar(_COUNTERS, {"it": name})
-    return count
+    return await session.scalar(question, {"it": name})

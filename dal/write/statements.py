@@ -92,6 +92,9 @@ def updating(target: Target, batch: Batch, source: FromClause | Select[Any], ext
     rows = source.subquery("dal_rows") if isinstance(source, Select) else source
     written = dict(zip(batch.columns, batch.expressions(rows), strict=True))
     same = [key == written.pop(key) for key in target.key]
+    mapper = target.mapper
+    if mapper.single and mapper.polymorphic_on is not None:
+        same.append(mapper.polymorphic_on.in_([each.polymorphic_identity for each in mapper.self_and_descendants]))
     values = {each.key: value for each, value in (written | extra).items()}
     return update(target.table).where(*same).values(values)
 
