@@ -95,7 +95,7 @@ async def tables(db: Database) -> Database:
 @pytest.fixture(params=["inline", "staged"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Send rows with the statement, and by COPY ahead of it, however many they are."""
-    monkeypatch.setattr("dal.write.offering.INLINE_ROWS", 0 if request.param == "staged" else 10_000)
+    monkeypatch.setattr("dal.write.offering.INLINE_VALUES", 0 if request.param == "staged" else 100_000)
     return str(request.param)
 
 

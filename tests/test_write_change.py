@@ -62,9 +62,9 @@ async def test_a_key_that_is_too_long_updates_no_other_row(tables, way, outside)
 
 
 async def test_update_needs_the_key_and_something_to_change(tables):
-    with pytest.raises(WriteError, match="^the rows lack number, the key of what to update"):
+    with pytest.raises(WriteError, match=r"^the rows lack number, the key of what to update"):
         await Seats(tables).update_many([{"row": "a", "guest": "x"}])
-    with pytest.raises(WriteError, match="^the rows have only the key"):
+    with pytest.raises(WriteError, match=r"^the rows have only the key"):
         await Seats(tables).update_many([{"row": "a", "number": 1}])
 
 
@@ -113,7 +113,7 @@ async def test_delete_of_many_is_one_statement(tables, outside):
 
 async def test_an_identity_with_other_parts_is_refused(tables):
     for wrong in (1, ("a",), ("a", 1, 2), {"row": "a"}):
-        with pytest.raises(WriteError, match="^identity 2 has not the 2 parts of the key: row, number"):
+        with pytest.raises(WriteError, match=r"^identity 2 has not the 2 parts of the key: row, number"):
             await Seats(tables).delete_many([("a", 1), wrong])
 
 
@@ -150,7 +150,7 @@ async def test_everything_must_be_asked_for(seats, outside):
 
 
 async def test_an_attribute_that_is_none_is_refused(seats):
-    with pytest.raises(WriteError, match="did you mean 'guest'"):
+    with pytest.raises(WriteError, match=r"did you mean 'guest'"):
         await seats.update_where({"gest": "y"}, true())
 
 
@@ -162,5 +162,5 @@ async def test_update_where_applies_the_types(tables, outside):
 
 
 async def test_rows_of_a_class_without_anything_to_change_are_refused(tables):
-    with pytest.raises(WriteError, match="only the key"):
+    with pytest.raises(WriteError, match=r"only the key"):
         await Stricts(tables).update_many([{"id": 1}])

@@ -39,3 +39,14 @@ async def test_a_small_write_of_any_size_is_one_round_trip_and_one_prepared_stat
         before = network.round_trips
         await WRITES[write](db, size)
         assert network.round_trips - before == 1
+
+
+async def test_a_large_write_leaves_prepared_statements_prepared(counted, monkeypatch):
+    network, db = counted
+    await Seats(db).upsert_many(_rows(2))
+    monkeypatch.setattr("dal.write.offering.INLINE_VALUES", 0)
+    await Seats(db).upsert_many(_rows(3))
+    monkeypatch.undo()
+    before = network.round_trips
+    await Seats(db).upsert_many(_rows(2))
+    assert network.round_trips - before == 1

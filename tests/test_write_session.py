@@ -114,7 +114,7 @@ async def test_a_failure_in_a_savepoint_leaves_the_rest(held, way, outside):
 
 
 async def test_several_large_writes_share_a_transaction(tables, monkeypatch):
-    monkeypatch.setattr("dal.write.offering.INLINE_ROWS", 0)
+    monkeypatch.setattr("dal.write.offering.INLINE_VALUES", 0)
     async with Writes(tables) as writes:
         await writes.filleds.insert_many([{"name": "a"}], returning=[Filled.id])
         await writes.seats.upsert_many([{"row": "a", "number": 1}])

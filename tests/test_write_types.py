@@ -1,5 +1,6 @@
 """Every type that is written in sets arrives as SQLAlchemy itself writes it, by each way to the server."""
 
+import traceback
 from datetime import UTC, datetime, time
 
 import pytest
@@ -74,6 +75,16 @@ async def test_what_is_no_element_of_an_array_arrives_as_sqlalchemy_writes_it(ta
 async def test_a_json_null_is_no_sql_null(tables, way, outside):
     await Odds(tables).insert_many([{"id": 1, "document": None}, {"id": 2, "document": null()}])
     assert await outside.fetchval("SELECT array_agg(document IS NULL ORDER BY id) FROM odd") == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("small", "secret"), ("money", "secret"), ("key", "secret"), ("day", "secret"), ("small", 99_999)],
+)
+async def test_what_is_of_another_type_is_refused_and_not_shown(tables, way, name, value):
+    with pytest.raises(DataException) as caught:
+        await Odds(tables).insert_many([{"id": 1, name: value}])
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("value", ["abcde", "abcdefghij"])

@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import Range
 
+from dal import Database, PoolConfig
 from dal.errors import CheckViolation, ForeignKeyViolation, StatementRefused, WriteError
 from dal.testing import assert_statements
 from dal.write import Upserted
 from tests.looking import count
 from tests.write_models import (
     Counteds,
+    Doubles,
     Filled,
     Filleds,
     Member,
@@ -28,6 +30,7 @@ from tests.write_models import (
     Rooms,
     Seat,
     Seats,
+    create,
 )
 
 
@@ -281,3 +284,13 @@ async def test_two_partial_indexes_of_the_same_columns_are_told_apart_by_name(ta
             await Members(tables).upsert_many([{"login": "a"}], on=[Member.login])
     finally:
         table.indexes.remove(other)
+
+
+async def test_tables_whose_columns_share_names_and_not_types_do_not_mix(database_url, way):
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        await create(db)
+        for _ in range(2):
+            await Nicks(db).upsert_many([{"id": 1, "nick": "x", "rank": 1}])
+            await Doubles(db).upsert_many([{"id": "1", "nick": 2, "rank": "x"}])
+        assert (await Nicks(db).get_one(1)).nick == "x"
+        assert (await Doubles(db).get_one("1")).nick == 2

@@ -254,11 +254,21 @@ class Nick(Base):
     rank: Mapped[int]
 
 
+class Double(Base):
+    """Has the names of `Nick`'s columns, with other types."""
+
+    __tablename__ = "double"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    nick: Mapped[int]
+    rank: Mapped[str]
+
+
 class Piece(Base):
     """Is partitioned, with a partition whose columns are in another order."""
 
     __tablename__ = "piece"
-    __table_args__ = {"postgresql_partition_by": "LIST (kind)"}
+    __table_args__ = {"postgresql_partition_by": "LIST (kind)"}  # noqa: RUF012 # SQLAlchemy declares it so
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(primary_key=True)
@@ -269,7 +279,7 @@ class Animal(Base):
     """The root of single-table inheritance."""
 
     __tablename__ = "animal"
-    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}  # noqa: RUF012 # SQLAlchemy declares it so
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
@@ -279,14 +289,14 @@ class Animal(Base):
 class Dog(Animal):
     """Has no table of its own."""
 
-    __mapper_args__ = {"polymorphic_identity": "dog"}
+    __mapper_args__ = {"polymorphic_identity": "dog"}  # noqa: RUF012 # SQLAlchemy declares it so
 
 
 class Cat(Animal):
     """Has a table of its own beside the animals'."""
 
     __tablename__ = "cat"
-    __mapper_args__ = {"polymorphic_identity": "cat"}
+    __mapper_args__ = {"polymorphic_identity": "cat"}  # noqa: RUF012 # SQLAlchemy declares it so
 
     id: Mapped[int] = mapped_column(ForeignKey(Animal.id), primary_key=True)
     lives: Mapped[int]
@@ -301,7 +311,7 @@ class Counted(Base):
     value: Mapped[int]
     version: Mapped[int] = mapped_column()
 
-    __mapper_args__ = {"version_id_col": version}
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 # SQLAlchemy declares it so
 
 
 class Room(Base):
@@ -355,6 +365,9 @@ class Members(Repository[Member]): ...
 
 
 class Nicks(Repository[Nick]): ...
+
+
+class Doubles(Repository[Double]): ...
 
 
 class Pieces(Repository[Piece]): ...

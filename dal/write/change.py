@@ -29,7 +29,7 @@ async def update_rows(source: SessionSource, target: Target, given: Iterable[Any
         return 0
     _refuse_without_key(rows, target)
     filled = filled_for_update(rows, target)
-    small = is_small(rows, len(target.columns))
+    small = is_small(filled.rows)
     async with lent(source, small=small) as session:
         batch = batch_of(filled, session.get_bind().dialect)
         arbiter = Arbiter(target.key)
@@ -53,7 +53,7 @@ async def delete_rows(source: SessionSource, target: Target, identities: Iterabl
         batch = batch_of(Filled(rows), session.get_bind().dialect)
         offer = inline(batch)
         same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
-        return await _deleted(session, target, delete(target.mapper).where(*same))
+        return await _deleted(session, target, delete(target.mapper.class_).where(*same))
 
 
 async def update_where(
@@ -65,7 +65,7 @@ async def update_where(
     if not columns:
         return 0
     async with lent(source, small=True) as session:
-        statement = update(target.mapper).where(*where).values(columns)
+        statement = update(target.mapper.class_).where(*where).values(columns)
         # Which rows the condition meets is the server's knowledge, and what it computes for them.
         result: Any = await session.execute(statement, execution_options={"synchronize_session": False})
         await keep_fresh(session, target, None)
@@ -76,7 +76,7 @@ async def delete_where(source: SessionSource, target: Target, where: tuple[Colum
     """Delete all rows that satisfy every condition."""
     _refuse_everything("delete_where", where)
     async with lent(source, small=True) as session:
-        return await _deleted(session, target, delete(target.mapper).where(*where))
+        return await _deleted(session, target, delete(target.mapper.class_).where(*where))
 
 
 async def _deleted(session: AsyncSession, target: Target, statement: Any) -> int:
@@ -107,7 +107,7 @@ def _keys_of(identities: list[Any], target: Target) -> Rows:
     values: list[list[Any]] = [[] for _ in names]
     for number, identity in enumerate(identities, 1):
         if isinstance(identity, Mapping):
-            parts = [identity[name] for name in names] if identity.keys() == set(names) else []
+            parts = [identity[name] for name in names] if set(identity) == set(names) else []
         else:
             parts = list(identity) if isinstance(identity, tuple) else [identity]
         if len(parts) != len(names):

@@ -16,19 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dal.write.statements import counted
 from dal.write.target import Target
 
-_TREE: Final = """
-    (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
-"""
-_MAY_COUNT: Final = text(f"""
+_MAY_COUNT: Final = text("""
     SELECT current_setting('track_counts')::bool AND bool_and(
         (SELECT relkind IN ('r', 'p') FROM pg_class WHERE pg_class.oid = tree.oid)
         AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = tree.oid AND NOT tgisinternal))
-    FROM {_TREE}
+    FROM (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
 """)
 # A row that was inserted at the same moment as another transaction's is taken back, and counts as deleted.
-_COUNTER: Final = text(f"""
+_COUNTER: Final = text("""
     SELECT sum(pg_stat_get_xact_tuples_inserted(tree.oid) - pg_stat_get_xact_tuples_deleted(tree.oid))::bigint
-    FROM {_TREE}
+    FROM (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
 """)
 
 

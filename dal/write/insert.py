@@ -39,7 +39,7 @@ async def insert_rows(
     if not rows.count:
         return [] if returning else 0
     filled = filled_for_insert(rows, target)
-    small = is_small(rows, len(target.columns))
+    small = is_small(filled.rows)
     async with lent(source, small=small) as session:
         batch = batch_of(filled, session.get_bind().dialect)
         refuse_nothing(batch)

@@ -11,26 +11,30 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import FromClause, Table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateTable, DropTable
 
-from dal.errors import WriteError
+from dal.errors import WriteError, from_driver
 from dal.session import SessionSource, driver_in_transaction
 from dal.telemetry import statement_sent
 from dal.write.batch import Batch
 from dal.write.rows import Rows
 from dal.write.source import ROW, fits_arrays, inline, staging_table
 
-# Up to here one round trip beats the staging table's eight.
-INLINE_ROWS: Final = 2000
+# Up to so many values one round trip beats the staging table's nine.
+INLINE_VALUES: Final = 20_000
 # PostgreSQL counts the parameters of a statement in 16 bits, and asyncpg with a sign.
 _MOST_PARAMETERS: Final = 32_767
+# What asyncpg's encoders raise for a value that is not of the column's type, during a COPY.
+_MISFITS: Final = (TypeError, ValueError, ArithmeticError, AttributeError)
 
 
-def is_small(rows: Rows, columns: int) -> bool:
+def is_small(rows: Rows) -> bool:
     """Tell whether the rows go with the statement."""
-    return rows.count <= INLINE_ROWS and rows.count * (columns + 1) <= _MOST_PARAMETERS
+    columns = len(rows.values)
+    return rows.count * columns <= INLINE_VALUES and rows.count * (columns + 1) <= _MOST_PARAMETERS
 
 
 @asynccontextmanager
@@ -48,10 +52,10 @@ async def offered(session: AsyncSession, batch: Batch, *, small: bool, numbered:
         yield inline(batch)
         return
     table = staging_table(batch, numbered=numbered)
-    await session.execute(CreateTable(table))
+    await _define(session, CreateTable(table))
     await copy_rows(session, table, batch, numbered=numbered)
     yield table
-    await session.execute(DropTable(table))
+    await _define(session, DropTable(table))
 
 
 async def copy_rows(session: AsyncSession, table: Table, batch: Batch, *, numbered: bool) -> int:
@@ -64,13 +68,25 @@ async def copy_rows(session: AsyncSession, table: Table, batch: Batch, *, number
     records = zip(*lists)  # noqa: B905 # the numbers have no end
     async with driver_in_transaction(session) as driver:
         with statement_sent(f"COPY {table.fullname} FROM STDIN") as statement:
-            tag = await driver.copy_records_to_table(
-                table.name, schema_name=table.schema, columns=names, records=records
-            )
+            try:
+                tag = await driver.copy_records_to_table(
+                    table.name, schema_name=table.schema, columns=names, records=records
+                )
+            except _MISFITS:
+                # Their words may hold the value.
+                raise from_driver(asyncpg.DataError("a value does not fit its column")) from None
             rows = int(tag.removeprefix("COPY "))
             if statement:
                 statement.rows = rows
             return rows
+
+
+async def _define(session: AsyncSession, definition: CreateTable | DropTable) -> None:
+    """Send DDL past SQLAlchemy, which would make every connection of the engine prepare all its statements anew."""
+    ddl = str(definition.compile(dialect=session.get_bind().dialect))
+    async with driver_in_transaction(session) as driver:
+        with statement_sent(ddl):
+            await driver.execute(ddl)
 
 
 async def _may_stage(session: AsyncSession, batch: Batch) -> bool:

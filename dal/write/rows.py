@@ -76,8 +76,9 @@ def _entity(row: Any, number: int, target: Target) -> Mapping[str, Any]:
 def _fields_of(row: Any) -> list[str]:
     if is_dataclass(row) and not isinstance(row, type):
         return [field.name for field in fields(row)]
-    if hasattr(row, "__struct_fields__"):
-        return list(row.__struct_fields__)
+    names: tuple[str, ...] | None = getattr(row, "__struct_fields__", None)
+    if names is not None:
+        return list(names)
     raise WriteError(
         f"row 1 is a {type(row).__name__}: give mappings, dataclasses, msgspec structs or entities. "
         "Nothing was written."

@@ -6,6 +6,7 @@ Pure. Arrays make one statement of every size; what cannot be an array's element
 from __future__ import annotations
 
 from typing import Any, Final
+from zlib import crc32
 
 from sqlalchemy import (
     BindParameter,
@@ -18,11 +19,13 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    types,
     values,
 )
+from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.types import UserDefinedType
 
-from dal.write.batch import Batch
+from dal.write.batch import Batch, Sent
 
 # The number of a row, in the order of the input.
 ROW: Final = "dal_row"
@@ -54,10 +57,19 @@ def fits_arrays(batch: Batch) -> bool:
 
 def staging_table(batch: Batch, *, numbered: bool) -> Table:
     """Describe the temporary table that takes the rows."""
-    columns = [Column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
+    columns = [Column(each.column.name, _staged(each)) for each in batch.sent]
     number = [Column(ROW, Integer)] if numbered else []
     options: dict[str, Any] = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
-    return Table(_NAME, MetaData(), *columns, *number, schema="pg_temp", **options)
+    # asyncpg remembers the types of a table's columns by its name: other types must have another name.
+    shape = ", ".join(f"{each.name} {each.type!r}" for each in columns)
+    name = f"{_NAME}_{crc32(shape.encode()):08x}"
+    return Table(name, MetaData(), *columns, *number, schema="pg_temp", **options)
+
+
+def _staged(sent: Sent) -> TypeEngine[Any]:
+    """Give the type on the wire; a numeric's own, which else would be rounded again for every row."""
+    plain = type(sent.column.type) in {types.Numeric, types.NUMERIC} and not sent.column.primary_key
+    return sent.column.type if plain else Raw(sent.wire.spec)
 
 
 def _unnested(batch: Batch) -> FromClause:

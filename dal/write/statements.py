@@ -75,7 +75,7 @@ def upsertion(target: Target, batch: Batch, source: FromClause | Select[Any], co
     return statement.on_conflict_do_update(**on, set_=values, where=conflict.where)
 
 
-def counted(statement: Insert, target: Target, server: tuple[Any, ...]) -> Select[int, int]:
+def counted(statement: Insert, target: Target, server: tuple[Any, ...]) -> Select[Any, Any]:
     """Count the rows that an upsert inserted, and all that it wrote."""
     if server >= _KNOWS_OLD and target.table.name != "old":
         key = target.key[0].name
@@ -107,7 +107,7 @@ def last_of_each_key(batch: Batch, source: FromClause, arbiter: Arbiter) -> Sele
     return select(*names, number).ext(distinct_on(*keys)).order_by(*keys, number.desc())
 
 
-def first_same_key(batch: Batch, source: FromClause, arbiter: Arbiter) -> Select[Any]:
+def first_same_key(batch: Batch, source: FromClause, arbiter: Arbiter) -> Select[Any, Any]:
     """Look for two rows with the same key, as the server compares."""
     rows, keys = _as_stored(batch, source, arbiter)
     number = rows.c[ROW]

@@ -57,7 +57,7 @@ async def upsert_rows(
     if not rows.count:
         return [] if asked.returning else Upserted(0, 0)
     filled = filled_for_insert(rows, target)
-    small = is_small(rows, len(target.columns))
+    small = is_small(filled.rows)
     async with lent(source, small=small) as session:
         batch = batch_of(filled, session.get_bind().dialect)
         refuse_nothing(batch)

@@ -57,10 +57,8 @@ def wire_of(column: Column[Any], values: list[Any], dialect: Dialect) -> Wire:
         return Wire(_TEXT, cast=not isinstance(kind, types.Enum) or kind.native_enum)
     if isinstance(kind, types.String):
         return Wire(_TEXT)
-    if isinstance(kind, postgresql.BIT):
-        return Wire("BIT VARYING")
-    if isinstance(kind, _SCALARS):
-        return Wire(_MODIFIER.sub("", spec))
+    if isinstance(kind, (*_SCALARS, postgresql.BIT)):
+        return Wire(_without_lengths(spec))
     sample = next((value for value in values if value is not None), None)
     if isinstance(sample, str):
         return Wire(_TEXT, cast=True)
