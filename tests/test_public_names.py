@@ -17,6 +17,7 @@ PACKAGES = [
     "dal.pool",
     "dal.testing",
     "dal.transaction",
+    "dal.write",
 ]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import selectinload
 from dal.errors import UniqueViolation
 from dal.testing import assert_statements
 from tests.looking import count
-from tests.write_models import Filled, Filleds, Room, Seat, Seats, Writes
+from tests.write_models import Colour, Filled, Filleds, Room, Seat, Seats, Writes
 
 
 @pytest.fixture
@@ -50,6 +50,16 @@ async def test_what_the_server_computes_is_read_too(tables, way):
         await writes.filleds.update_many([{"id": 1, "name": "b"}])
         assert (it.name, it.computed) == ("b", "b?")
         assert it.changed is not None
+
+
+async def test_a_label_finds_the_entity_of_its_member(tables, way):
+    async with Writes(tables) as writes:
+        await writes.tints.insert_many([{"colour": Colour.its, "note": "x"}, {"colour": "red", "note": "x"}])
+        held = await writes.tints.get_one(Colour.its)
+        await writes.tints.upsert_many([{"colour": "it's", "note": "y"}])
+        assert held.note == "y"
+        await writes.tints.update_many([{"colour": "it's", "note": "z"}])
+        assert held.note == "z"
 
 
 async def test_pending_changes_go_first(held, way):

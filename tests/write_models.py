@@ -264,6 +264,15 @@ class Double(Base):
     rank: Mapped[str]
 
 
+class Tint(Base):
+    """Has an enum for its key."""
+
+    __tablename__ = "tint"
+
+    colour: Mapped[Colour] = mapped_column(COLOUR, primary_key=True)
+    note: Mapped[str]
+
+
 class Piece(Base):
     """Is partitioned, with a partition whose columns are in another order."""
 
@@ -370,6 +379,9 @@ class Nicks(Repository[Nick]): ...
 class Doubles(Repository[Double]): ...
 
 
+class Tints(Repository[Tint]): ...
+
+
 class Pieces(Repository[Piece]): ...
 
 
@@ -396,6 +408,7 @@ class Writes(UnitOfWork):
     members: Members
     counteds: Counteds
     rooms: Rooms
+    tints: Tints
 
 
 ODD = {

@@ -40,7 +40,7 @@ async def update_rows(source: SessionSource, target: Target, given: Iterable[Any
             chosen = offer if here else last_of_each_key(batch, offer, arbiter)
             extra = set_on_update(target, batch.columns)
             result: Any = await session.execute(updating(target, batch, chosen, extra))
-        await keep_fresh(session, target, rows if here else None)
+        await keep_fresh(session, target, batch if here else None)
         return int(result.rowcount)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.attributes import set_committed_value
 
-from dal.write.batch import batch_of
+from dal.write.batch import Batch, batch_of
 from dal.write.filling import Filled
 from dal.write.rows import Rows
 from dal.write.source import inline
@@ -29,12 +29,11 @@ def held_by(session: AsyncSession, target: Target) -> list[InstanceState[Any]]:
     return [inspect(entity) for entity in session.identity_map.values() if isinstance(entity, kind)]
 
 
-async def keep_fresh(session: AsyncSession, target: Target, written: Rows | None) -> None:
-    """Read what the session holds of the rows *written* again, by their primary key; None is for all that it holds."""
+async def keep_fresh(session: AsyncSession, target: Target, written: Batch | None) -> None:
+    """Read what the session holds of the rows *written* again, by primary key; None is for all that it holds."""
     held = held_by(session, target)
     if held and written is not None:
-        keys = set(zip(*(written.values[column] for column in target.key), strict=True))
-        held = [state for state in held if state.identity in keys]
+        held = _among(session, target, held, written)
     if not held:
         return
     found = await _read_again(session, target, held)
@@ -43,12 +42,29 @@ async def keep_fresh(session: AsyncSession, target: Target, written: Rows | None
             _renew(session, state, found[state.identity])
 
 
+def _among(
+    session: AsyncSession, target: Target, held: list[InstanceState[Any]], written: Batch
+) -> list[InstanceState[Any]]:
+    """Compare keys as they were sent: a row may have an enum's label where the entity has its member."""
+    keys = set(zip(*_lists(written, target), strict=True))
+    sent = zip(*_lists(_identities(session, target, held), target), strict=True)
+    return [state for state, key in zip(held, sent, strict=True) if key in keys]
+
+
+def _lists(batch: Batch, target: Target) -> list[list[Any]]:
+    return [sent.values for column in target.key if (sent := batch.of(column))]
+
+
+def _identities(session: AsyncSession, target: Target, held: list[InstanceState[Any]]) -> Batch:
+    identities: Iterable[Any] = [state.identity for state in held]
+    keys = dict(zip(target.key, map(list, zip(*identities, strict=True)), strict=True))
+    return batch_of(Filled(Rows(len(held), keys)), session.get_bind().dialect)
+
+
 async def _read_again(
     session: AsyncSession, target: Target, held: list[InstanceState[Any]]
 ) -> dict[Any, dict[Column[Any], Any]]:
-    identities: Iterable[Any] = [state.identity for state in held]
-    keys = dict(zip(target.key, map(list, zip(*identities, strict=True)), strict=True))
-    batch = batch_of(Filled(Rows(len(held), keys)), session.get_bind().dialect)
+    batch = _identities(session, target, held)
     offer = inline(batch)
     same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
     columns = list(target.table.columns)

@@ -74,7 +74,7 @@ async def upsert_rows(
                 written = Upserted(*await _count(session, statement, target, conflict, small=small))
         if conflict.values:
             by_key = here and set(conflict.arbiter.columns) == set(target.key)
-            await keep_fresh(session, target, filled.rows if by_key else None)
+            await keep_fresh(session, target, batch if by_key else None)
         return written
 
 
