@@ -12,6 +12,8 @@ from dal import Database, PoolConfig
 from dal.errors import CheckViolation, ForeignKeyViolation, StatementRefused, WriteError
 from dal.testing import assert_statements
 from dal.write import Upserted
+from dal.write.kept import kept_count
+from dal.write.upsert import _kept_conflict
 from tests.looking import count
 from tests.write_models import (
     Counteds,
@@ -236,6 +238,7 @@ async def test_triggers_that_write_to_the_table_do_not_disturb_the_count(tables,
 
 async def test_a_server_that_does_not_know_old_rows_counts_as_well(tables, monkeypatch):
     monkeypatch.setattr("dal.write.statements._KNOWS_OLD", (99,))
+    kept_count.cache_clear()
     await Seats(tables).upsert_many(_seats("x"))
     assert await Seats(tables).upsert_many(_seats("x", "y", "z")) == Upserted(inserted=2, updated=1)
 
@@ -279,6 +282,7 @@ async def test_two_partial_indexes_of_the_same_columns_are_told_apart_by_name(ta
 
     table = Member.__table__
     other = Index("ix_member_other", table.c.login, unique=True, postgresql_where=text("rank > 5"))
+    _kept_conflict.cache_clear()
     try:
         with pytest.raises(WriteError, match="2 partial unique indexes of 'member'"):
             await Members(tables).upsert_many([{"login": "a"}], on=[Member.login])

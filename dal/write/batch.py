@@ -6,12 +6,14 @@ Pure, given a dialect.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, Dialect, FromClause, cast
 
 from dal.write.filling import Filled
 from dal.write.wire import Wire, bound, wire_of
+
+Shape: TypeAlias = tuple[tuple[Column[Any], Wire], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Batch:
     inlined: dict[Column[Any], ColumnElement[Any]]
 
     @property
+    def shape(self) -> Shape:
+        """What a statement over arrays depends on, other than their values."""
+        return tuple((each.column, each.wire) for each in self.sent)
+
+    @property
     def columns(self) -> list[Column[Any]]:
         """The columns that a statement writes, in the order of `expressions`."""
         return [*(each.column for each in self.sent), *self.inlined]
@@ -60,6 +67,11 @@ class Batch:
     def picked(self, positions: list[int]) -> Batch:
         """Keep the rows at *positions*, in their order."""
         return Batch(len(positions), tuple(each.picked(positions) for each in self.sent), self.inlined)
+
+
+def empty_batch(shape: Shape) -> Batch:
+    """Give what statements are built from, without rows."""
+    return Batch(0, tuple(Sent(column, wire, []) for column, wire in shape), {})
 
 
 def batch_of(filled: Filled, dialect: Dialect) -> Batch:

@@ -17,7 +17,7 @@ from dal.write.filling import Filled, filled_for_update, set_on_update
 from dal.write.keeping import held_by, keep_fresh
 from dal.write.offering import is_small, lent, offered
 from dal.write.rows import Rows, rows_of
-from dal.write.source import inline
+from dal.write.source import inline, parameters
 from dal.write.statements import last_of_each_key, updating
 from dal.write.target import Target
 
@@ -39,7 +39,7 @@ async def update_rows(source: SessionSource, target: Target, given: Iterable[Any
         async with offered(session, batch, small=small, numbered=not here) as offer:
             chosen = offer if here else last_of_each_key(batch, offer, arbiter)
             extra = set_on_update(target, batch.columns)
-            result: Any = await session.execute(updating(target, batch, chosen, extra))
+            result: Any = await session.execute(updating(target, batch, chosen, extra), parameters(batch, offer))
         await keep_fresh(session, target, batch if here else None)
         return int(result.rowcount)
 
@@ -53,7 +53,7 @@ async def delete_rows(source: SessionSource, target: Target, identities: Iterabl
         batch = batch_of(Filled(rows), session.get_bind().dialect)
         offer = inline(batch)
         same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
-        return await _deleted(session, target, delete(target.mapper.class_).where(*same))
+        return await _deleted(session, target, delete(target.mapper.class_).where(*same), parameters(batch, offer))
 
 
 async def update_where(
@@ -76,13 +76,13 @@ async def delete_where(source: SessionSource, target: Target, where: tuple[Colum
     """Delete all rows that satisfy every condition."""
     _refuse_everything("delete_where", where)
     async with lent(source, small=True) as session:
-        return await _deleted(session, target, delete(target.mapper.class_).where(*where))
+        return await _deleted(session, target, delete(target.mapper.class_).where(*where), {})
 
 
-async def _deleted(session: AsyncSession, target: Target, statement: Any) -> int:
+async def _deleted(session: AsyncSession, target: Target, statement: Any, values: dict[str, Any]) -> int:
     # What SQLAlchemy fetches to take out of the session is for a session that holds something.
     how = "fetch" if held_by(session, target) else False
-    result: Any = await session.execute(statement, execution_options={"synchronize_session": how})
+    result: Any = await session.execute(statement, values, execution_options={"synchronize_session": how})
     return int(result.rowcount)
 
 

@@ -29,14 +29,16 @@ _COUNTER: Final = text("""
 """)
 
 
-async def count_written(session: AsyncSession, statement: Insert, target: Target, *, small: bool) -> tuple[int, int]:
+async def count_written(
+    session: AsyncSession, statement: Insert, target: Target, values: dict[str, Any], *, small: bool
+) -> tuple[int, int]:
     """Run the upsert; give the numbers of rows inserted and updated."""
     if small or not await _asked(session, _MAY_COUNT, target):
         server = session.get_bind().dialect.server_version_info or ()
-        inserted, written = (await session.execute(counted(statement, target, server))).one()
+        inserted, written = (await session.execute(counted(statement, target, server), values)).one()
         return inserted, written - inserted
     before = await _asked(session, _COUNTER, target)
-    result: Any = await session.execute(statement)
+    result: Any = await session.execute(statement, values)
     inserted = await _asked(session, _COUNTER, target) - before
     return inserted, result.rowcount - inserted
 

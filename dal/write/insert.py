@@ -18,8 +18,10 @@ from dal.errors import WriteError
 from dal.session import SessionSource
 from dal.write.batch import Batch, batch_of
 from dal.write.filling import filled_for_insert
+from dal.write.kept import is_keepable, kept_insertion
 from dal.write.offering import copy_rows, is_small, lent, offered
 from dal.write.rows import rows_of
+from dal.write.source import arrays, parameters
 from dal.write.statements import insertion
 from dal.write.target import Target
 
@@ -45,11 +47,18 @@ async def insert_rows(
         refuse_nothing(batch)
         if not small and not returning and await _may_copy(session, target, batch):
             return await copy_rows(session, target.table, batch, numbered=False)
+        if small and is_keepable(batch):
+            kept = kept_insertion(target, batch.shape, tuple(returning))
+            return _written(await session.execute(kept, arrays(batch)), returning)
         async with offered(session, batch, small=small, numbered=False) as offer:
-            statement = insertion(target, batch, offer)
-            result: Any = await session.execute(statement.returning(*returned) if returning else statement)
-            written: int | Sequence[Row[Any]] = result.all() if returning else result.rowcount
-            return written
+            inserting = insertion(target, batch, offer)
+            statement = inserting.returning(*returned) if returning else inserting
+            return _written(await session.execute(statement, parameters(batch, offer)), returning)
+
+
+def _written(result: Any, returning: Returning) -> int | Sequence[Row[Any]]:
+    written: int | Sequence[Row[Any]] = result.all() if returning else result.rowcount
+    return written
 
 
 def refuse_nothing(batch: Batch) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from dal.write.batch import Batch, batch_of
 from dal.write.filling import Filled
 from dal.write.rows import Rows
-from dal.write.source import inline
+from dal.write.source import inline, parameters
 from dal.write.target import Target
 
 
@@ -68,7 +68,7 @@ async def _read_again(
     offer = inline(batch)
     same = [column == value for column, value in zip(batch.columns, batch.expressions(offer), strict=True)]
     columns = list(target.table.columns)
-    rows = await session.execute(select(*columns).where(*same))
+    rows = await session.execute(select(*columns).where(*same), parameters(batch, offer))
     read = [dict(zip(columns, row, strict=True)) for row in rows]
     return {tuple(row[column] for column in target.key): row for row in read}
 

@@ -31,9 +31,9 @@ _MOST_PARAMETERS: Final = 32_767
 _MISFITS: Final = (TypeError, ValueError, ArithmeticError, AttributeError)
 
 
-def is_small(rows: Rows) -> bool:
+def is_small(rows: Rows | Batch) -> bool:
     """Tell whether the rows go with the statement."""
-    columns = len(rows.values)
+    columns = len(rows.values if isinstance(rows, Rows) else rows.sent)
     return rows.count * columns <= INLINE_VALUES and rows.count * (columns + 1) <= _MOST_PARAMETERS
 
 

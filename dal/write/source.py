@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    Values,
     bindparam,
     cast,
     column,
@@ -50,6 +51,16 @@ def inline(batch: Batch) -> FromClause:
     return _unnested(batch) if fits_arrays(batch) else _listed(batch)
 
 
+def parameters(batch: Batch, offer: FromClause) -> dict[str, Any]:
+    """Give the values of what `inline` made of the rows; its statement can be kept for other rows of the same kind."""
+    return {} if isinstance(offer, Table | Values) else arrays(batch)
+
+
+def arrays(batch: Batch) -> dict[str, Any]:
+    """Give the values of a statement over arrays."""
+    return {f"{ROW}_{number}": each.values for number, each in enumerate(batch.sent)}
+
+
 def fits_arrays(batch: Batch) -> bool:
     """Tell whether every column can be sent as an array."""
     return all(each.wire.in_array for each in batch.sent)
@@ -73,12 +84,12 @@ def _staged(sent: Sent) -> TypeEngine[Any]:
 
 
 def _unnested(batch: Batch) -> FromClause:
-    arrays = []
-    for each in batch.sent:
+    elements = []
+    for number, each in enumerate(batch.sent):
         array = Raw(f"{each.wire.spec}[]")
-        arrays.append(cast(_parameter(each.values, array), array))
+        elements.append(cast(bindparam(f"{ROW}_{number}", type_=array), array))
     names = [column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
-    derived = func.unnest(*arrays).table_valued(*names, with_ordinality=ROW)
+    derived = func.unnest(*elements).table_valued(*names, with_ordinality=ROW)
     return derived.render_derived(name=_NAME)
 
 

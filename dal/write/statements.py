@@ -41,7 +41,7 @@ from dal.write.target import Target
 _KNOWS_OLD = (18,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conflict:
     """What to do with a row whose key is there: `values` is what an update sets, and nothing if it is empty."""
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapper, QueryableAttribute
 from dal.errors import WriteError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """`columns` maps the name of each attribute that is a column of `table`; `key` are those of the primary key."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, FromClause, Row, Select, literal
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, aliased
 
@@ -19,8 +20,10 @@ from dal.write.duplicates import Duplicates, compared_here, in_order_of_keys, sa
 from dal.write.filling import filled_for_insert, set_on_update
 from dal.write.insert import Returning, refuse_nothing
 from dal.write.keeping import keep_fresh
+from dal.write.kept import is_keepable, kept_count, kept_upsertion
 from dal.write.offering import is_small, lent, offered
-from dal.write.rows import Rows, rows_of
+from dal.write.rows import rows_of
+from dal.write.source import arrays, parameters
 from dal.write.statements import Conflict, first_same_key, last_of_each_key, upsertion
 from dal.write.target import Target
 
@@ -52,8 +55,8 @@ async def upsert_rows(
 ) -> Upserted | Sequence[Row[Any]]:
     """Insert the rows, or update those that are there."""
     rows = rows_of(given, target)
-    returned = target.labelled(asked.returning)
-    conflict = _conflict(target, rows, asked)
+    target.columns_of(asked.returning)
+    conflict = _conflict(target, tuple(rows.values), asked)
     if not rows.count:
         return [] if asked.returning else Upserted(0, 0)
     filled = filled_for_insert(rows, target)
@@ -64,26 +67,72 @@ async def upsert_rows(
         here = compared_here(batch, conflict.arbiter)
         if here:
             batch = _arranged(batch, conflict.arbiter, asked)
-        async with offered(session, batch, small=small, numbered=not here) as offer:
-            chosen = offer if here else await _chosen(session, batch, offer, conflict, asked.duplicates)
-            statement = upsertion(target, batch, chosen, conflict)
-            written: Upserted | Sequence[Row[Any]]
-            if asked.returning:
-                written = (await session.execute(statement.returning(*returned))).all()
-            else:
-                written = Upserted(*await _count(session, statement, target, conflict, small=small))
+        if small and here and is_keepable(batch) and _is_keepable(target, asked):
+            written = await _at_once(session, target, batch, conflict, asked)
+        else:
+            written = await _by_offer(session, target, batch, conflict, asked)
         if conflict.values:
             by_key = here and set(conflict.arbiter.columns) == set(target.key)
             await keep_fresh(session, target, batch if by_key else None)
         return written
 
 
-def _conflict(target: Target, rows: Rows, asked: Upsert) -> Conflict:
+async def _at_once(
+    session: AsyncSession, target: Target, batch: Batch, conflict: Conflict, asked: Upsert
+) -> Upserted | Sequence[Row[Any]]:
+    """Run a statement that was kept."""
+    counts = not asked.returning and bool(conflict.values)
+    if counts:
+        server = session.get_bind().dialect.server_version_info or ()
+        statement = kept_count(target, batch.shape, conflict, server)
+    else:
+        statement = kept_upsertion(target, batch.shape, conflict, tuple(asked.returning))
+    result: Any = await session.execute(statement, arrays(batch))
+    if counts:
+        inserted, written = result.one()
+        return Upserted(inserted, written - inserted)
+    rows: Sequence[Row[Any]] = result.all() if asked.returning else []
+    return rows if asked.returning else Upserted(result.rowcount, 0)
+
+
+async def _by_offer(
+    session: AsyncSession, target: Target, batch: Batch, conflict: Conflict, asked: Upsert
+) -> Upserted | Sequence[Row[Any]]:
+    """Build a statement for these rows, and run it."""
+    small, here = is_small(batch), compared_here(batch, conflict.arbiter)
+    async with offered(session, batch, small=small, numbered=not here) as offer:
+        chosen = offer if here else await _chosen(session, batch, offer, conflict, asked.duplicates)
+        statement, values = upsertion(target, batch, chosen, conflict), parameters(batch, offer)
+        if asked.returning:
+            return (await session.execute(statement.returning(*target.labelled(asked.returning)), values)).all()
+        if conflict.values:
+            return Upserted(*await count_written(session, statement, target, values, small=small))
+        result: Any = await session.execute(statement, values)
+        return Upserted(result.rowcount, 0)
+
+
+def _is_keepable(target: Target, asked: Upsert) -> bool:
+    return asked.where is None and all(column.onupdate is None for column in target.table.columns)
+
+
+def _conflict(target: Target, given: tuple[Column[Any], ...], asked: Upsert) -> Conflict:
+    if not _is_keepable(target, asked):
+        return _resolved(target, given, asked)
+    on = asked.on if isinstance(asked.on, str) else tuple(asked.on)
+    return _kept_conflict(target, given, on, None if asked.update is None else tuple(asked.update))
+
+
+@lru_cache(500)
+def _kept_conflict(target: Target, given: tuple[Column[Any], ...], on: On, update: tuple[Any, ...] | None) -> Conflict:
+    return _resolved(target, given, Upsert(on, update))
+
+
+def _resolved(target: Target, given: tuple[Column[Any], ...], asked: Upsert) -> Conflict:
     arbiter = arbiter_of(asked.on, target)
     proposed = insert(target.table).excluded
     if asked.update is None:
         keys = {*arbiter.columns, *target.key}
-        columns = [column for column in rows.values if column not in keys]
+        columns = [column for column in given if column not in keys]
     else:
         columns = target.columns_of(asked.update)
     values: dict[Column[Any], Any] = {column: proposed[column.key] for column in columns}
@@ -108,16 +157,7 @@ async def _chosen(
         return offer  # an exclusion constraint, with which nothing can be done but nothing
     if duplicates == "last":
         return last_of_each_key(batch, offer, conflict.arbiter)
-    pair = (await session.execute(first_same_key(batch, offer, conflict.arbiter))).first()
+    pair = (await session.execute(first_same_key(batch, offer, conflict.arbiter), parameters(batch, offer))).first()
     if pair is not None:
         raise same_key(*pair)
     return offer
-
-
-async def _count(
-    session: AsyncSession, statement: Insert, target: Target, conflict: Conflict, *, small: bool
-) -> tuple[int, int]:
-    if conflict.values:
-        return await count_written(session, statement, target, small=small)
-    result: Any = await session.execute(statement)
-    return result.rowcount, 0
