@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 # Lines are told apart by marker too; dal, the last, has the stronger color.
 _STYLES: Final = [("#a8854f", "v"), ("#7a8899", "s"), ("#5d8a6b", "^"), ("#84aee6", "D"), ("#1f5fbf", "o")]
 
+# Of a figure inside of its bar, and of one above it.
+_INK: Final = ("white", "black")
+
 
 def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[float]]) -> None:
     """Draw one bar per name: the median of what was *measured*, with whiskers from its least to its most."""
@@ -22,9 +25,11 @@ def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[f
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.bar(list(measured), middles, yerr=[below, above], capsize=8, width=0.5, color=_colors(len(measured)))
-    for place, middle in enumerate(middles):
-        # At the foot of the bar, where no whisker reaches.
-        axes.text(place, max(middles) * 0.03, f"{middle:,.0f}", ha="center", color="white")
+    for place, (middle, values) in enumerate(zip(middles, measured.values(), strict=True)):
+        # At the foot of the bar, where no whisker reaches, or above one that is too low for it.
+        low = middle < max(middles) * 0.1
+        foot = max(middles) * 0.03
+        axes.text(place, max(values) + foot if low else foot, f"{middle:,.0f}", ha="center", color=_INK[low])
     axes.set_title(title)
     axes.set_ylabel(axis)
     axes.yaxis.set_major_formatter("{x:,.0f}")
