@@ -33,7 +33,7 @@ async def seats(tables):
 
 
 async def _guests(outside):
-    return "".join(row["guest"] or "-" for row in await outside.fetch("SELECT guest FROM seat ORDER BY number"))
+    return "".join(row["guest"] or "-" for row in await outside.fetch("SELECT guest FROM place ORDER BY number"))
 
 
 async def test_update_sets_each_row_by_its_key(seats, way, outside):
@@ -93,7 +93,7 @@ async def test_names_that_need_quotes_are_quoted(tables, way, outside):
 
 
 async def test_one_bad_row_leaves_all_as_they_were(seats, way, outside):
-    await outside.execute("ALTER TABLE seat ADD CHECK (guest <> 'bad')")
+    await outside.execute("ALTER TABLE place ADD CHECK (guest <> 'bad')")
     with pytest.raises(CheckViolation):
         await seats.update_many([{"row": "a", "number": n, "guest": g} for n, g in enumerate(["y", "bad"])])
     assert await _guests(outside) == "xxxxx"
@@ -101,7 +101,7 @@ async def test_one_bad_row_leaves_all_as_they_were(seats, way, outside):
 
 async def test_delete_takes_identities_as_get_does(seats, outside):
     assert await seats.delete_many([("a", 1), {"number": 2, "row": "a"}, ("a", 99), ("a", 1)]) == 2
-    assert await count(outside, "seat") == 3
+    assert await count(outside, "place") == 3
 
 
 async def test_delete_of_many_is_one_statement(tables, outside):
@@ -146,7 +146,7 @@ async def test_everything_must_be_asked_for(seats, outside):
         await seats.update_where({"guest": "y"})
     with pytest.raises(WriteError, match=r"^delete_where\(\) without a condition would reach every row.*true\(\)"):
         await seats.delete_where()
-    assert await count(outside, "seat") == 5
+    assert await count(outside, "place") == 5
 
 
 async def test_an_attribute_that_is_none_is_refused(seats):

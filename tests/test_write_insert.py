@@ -27,7 +27,7 @@ from tests.write_models import (
 @pytest.fixture
 async def plain_role(outside, role_url, tables):
     """Lend the address of a role that may write seats."""
-    await outside.execute(f"GRANT ALL ON seat TO {role_url.username}")
+    await outside.execute(f"GRANT ALL ON place TO {role_url.username}")
     yield role_url
     await outside.execute(f"DROP OWNED BY {role_url.username}")
 
@@ -38,7 +38,7 @@ async def _values(outside, query):
 
 async def test_insert_gives_the_number_of_rows(tables, way, outside):
     assert await Seats(tables).insert_many({"row": "a", "number": number} for number in range(5)) == 5
-    assert await count(outside, "seat") == 5
+    assert await count(outside, "place") == 5
 
 
 async def test_insert_gives_generated_keys_in_the_order_of_the_rows(tables, way):
@@ -108,8 +108,8 @@ async def test_one_bad_row_leaves_nothing(tables, way, outside):
         await Seats(tables).insert_many(
             [{"row": "a", "number": 1}, {"row": "b", "number": 2}, {"row": "a", "number": 1}]
         )
-    assert caught.value.constraint == "pk_seat"
-    assert await count(outside, "seat") == 0
+    assert caught.value.constraint == "pk_place"
+    assert await count(outside, "place") == 0
 
 
 async def test_names_that_need_quotes_are_quoted(tables, way, outside):
@@ -139,7 +139,7 @@ async def test_a_generated_always_key_is_refused_whatever_the_number_of_rows(tab
 
 
 async def test_a_policy_of_the_table_is_obeyed_whatever_the_number_of_rows(tables, way, outside, plain_role):
-    await outside.execute("ALTER TABLE seat ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON seat USING (row = 'a')")
+    await outside.execute("ALTER TABLE place ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON place USING (row = 'a')")
     async with Database(plain_role) as db:
         assert await Seats(db).insert_many([{"row": "a", "number": 1}]) == 1
         with pytest.raises(InsufficientPrivilege):

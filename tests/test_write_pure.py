@@ -103,7 +103,7 @@ def test_types_travel_without_their_lengths(type_, value, wire):
 def test_an_insert_is_one_statement_of_arrays():
     batch = _batch(Seat, [{"row": "a", "number": 1}, {"row": "b", "number": 2}])
     assert _sql(insertion(SEATS, batch, inline(batch))) == (
-        "INSERT INTO seat (row, number) SELECT dal_rows.row, dal_rows.number "
+        "INSERT INTO place (row, number) SELECT dal_rows.row, dal_rows.number "
         "FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS INTEGER[])) WITH ORDINALITY AS dal_rows(row, number, dal_row) "
         "ORDER BY dal_rows.dal_row"
     )
@@ -121,9 +121,9 @@ def test_an_upsert_names_what_it_updates():
 def test_an_update_joins_by_the_key():
     batch = batch_of(Filled(rows_of([{"row": "a", "number": 1, "guest": None}], SEATS)), DIALECT)
     assert _sql(updating(SEATS, batch, inline(batch), {})) == (
-        "UPDATE seat SET guest=dal_rows.guest FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS INTEGER[]), "
+        "UPDATE place SET guest=dal_rows.guest FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS INTEGER[]), "
         "CAST($3 AS TEXT[])) WITH ORDINALITY AS dal_rows(row, number, guest, dal_row) "
-        "WHERE seat.row = dal_rows.row AND seat.number = dal_rows.number"
+        "WHERE place.row = dal_rows.row AND place.number = dal_rows.number"
     )
 
 

@@ -40,7 +40,7 @@ async def test_what_a_unit_of_work_wrote_is_gone_with_it(tables, way, outside):
             await writes.seats.insert_many([{"row": "a", "number": 1}])
             await writes.seats.upsert_many([{"row": "a", "number": 2}])
             raise RuntimeError
-    assert await count(outside, "seat") == 0
+    assert await count(outside, "place") == 0
 
 
 async def test_what_the_server_computes_is_read_too(tables, way):

@@ -41,7 +41,7 @@ def _seats(*guests):
 
 
 async def _guests(outside):
-    return [row["guest"] for row in await outside.fetch("SELECT guest FROM seat ORDER BY row, number")]
+    return [row["guest"] for row in await outside.fetch("SELECT guest FROM place ORDER BY row, number")]
 
 
 async def test_rows_are_inserted_or_updated_and_counted(tables, way, outside):
@@ -123,7 +123,7 @@ async def test_a_key_is_named_or_given_by_attributes(tables, way, on):
 
 
 async def test_a_name_that_is_none_is_refused(tables):
-    with pytest.raises(WriteError, match=r"^'seat' has no constraint or unique index 'x'; it has 'pk_seat'\."):
+    with pytest.raises(WriteError, match=r"^'place' has no constraint or unique index 'x'; it has 'pk_place'\."):
         await Seats(tables).upsert_many(_seats("x"), on="x")
 
 
@@ -141,7 +141,7 @@ async def test_the_last_of_one_key_wins(tables, way, outside):
 async def test_duplicates_are_refused_if_asked_by_number(tables, way, outside):
     with pytest.raises(WriteError, match=r"^rows 1 and 3 have the same key"):
         await Seats(tables).upsert_many([*_seats("x", "y"), *_seats("X")], duplicates="error")
-    assert await count(outside, "seat") == 0
+    assert await count(outside, "place") == 0
 
 
 @pytest.mark.parametrize("amounts", [["1", "1.0"], ["1.001", "1.002"], ["NaN", "NaN"]])
@@ -230,8 +230,8 @@ async def test_partitions_are_counted(tables, way, outside):
 async def test_triggers_that_write_to_the_table_do_not_disturb_the_count(tables, way, outside):
     await outside.execute("""
         CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF pg_trigger_depth() = 1 THEN INSERT INTO seat VALUES ('t', NEW.number); END IF; RETURN NULL; END $$;
-        CREATE TRIGGER more AFTER INSERT ON seat FOR EACH ROW EXECUTE FUNCTION more()""")
+            IF pg_trigger_depth() = 1 THEN INSERT INTO place VALUES ('t', NEW.number); END IF; RETURN NULL; END $$;
+        CREATE TRIGGER more AFTER INSERT ON place FOR EACH ROW EXECUTE FUNCTION more()""")
     await Seats(tables).upsert_many(_seats("x"))
     assert await Seats(tables).upsert_many(_seats("x", "y", "z")) == Upserted(inserted=2, updated=1)
 
@@ -254,10 +254,10 @@ async def test_a_server_without_counters_counts_as_well(tables, way, outside):
 
 
 async def test_one_bad_row_leaves_nothing(tables, way, outside):
-    await outside.execute("ALTER TABLE seat ADD CHECK (number < 3)")
+    await outside.execute("ALTER TABLE place ADD CHECK (number < 3)")
     with pytest.raises(CheckViolation):
         await Seats(tables).upsert_many(_seats("x", "y", "z", "bad"))
-    assert await count(outside, "seat") == 0
+    assert await count(outside, "place") == 0
     with pytest.raises(ForeignKeyViolation):
         await Rooms(tables).upsert_many([{"id": 1, "house_id": 1}])
 

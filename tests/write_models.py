@@ -208,7 +208,7 @@ class Filled(Base):
 class Seat(Base):
     """Has a composite key and rows that go with it."""
 
-    __tablename__ = "seat"
+    __tablename__ = "place"
 
     row: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
