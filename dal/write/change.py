@@ -12,6 +12,7 @@ from dal.errors import WriteError
 from dal.session import SessionSource
 from dal.write.batch import batch_of
 from dal.write.conflict import Arbiter
+from dal.write.decimals import decimals_as_text
 from dal.write.duplicates import compared_here, in_order_of_keys, without_duplicates
 from dal.write.filling import Filled, filled_for_update, set_on_update
 from dal.write.keeping import held_by, keep_fresh
@@ -36,10 +37,11 @@ async def update_rows(source: SessionSource, target: Target, given: Iterable[Any
         here = compared_here(batch, arbiter)
         if here:
             batch = in_order_of_keys(without_duplicates(batch, arbiter, "last"), arbiter)
-        async with offered(session, batch, small=small, numbered=not here) as offer:
-            chosen = offer if here else last_of_each_key(batch, offer, arbiter)
-            extra = set_on_update(target, batch.columns)
-            result: Any = await session.execute(updating(target, batch, chosen, extra), parameters(batch, offer))
+        sent = batch if small else decimals_as_text(batch)
+        async with offered(session, sent, small=small, numbered=not here) as offer:
+            chosen = offer if here else last_of_each_key(sent, offer, arbiter)
+            extra = set_on_update(target, sent.columns)
+            result: Any = await session.execute(updating(target, sent, chosen, extra), parameters(sent, offer))
         await keep_fresh(session, target, batch if here else None)
         return int(result.rowcount)
 

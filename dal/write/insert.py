@@ -17,6 +17,7 @@ from sqlalchemy.orm import QueryableAttribute
 from dal.errors import WriteError
 from dal.session import SessionSource
 from dal.write.batch import Batch, batch_of
+from dal.write.decimals import decimals_as_text
 from dal.write.filling import filled_for_insert
 from dal.write.kept import is_keepable, kept_insertion
 from dal.write.offering import copy_rows, is_small, lent, offered
@@ -50,6 +51,7 @@ async def insert_rows(
         if small and is_keepable(batch):
             kept = kept_insertion(target, batch.shape, tuple(returning))
             return _written(await session.execute(kept, arrays(batch)), returning)
+        batch = batch if small else decimals_as_text(batch)
         async with offered(session, batch, small=small, numbered=False) as offer:
             inserting = insertion(target, batch, offer)
             statement = inserting.returning(*returned) if returning else inserting

@@ -79,8 +79,8 @@ def staging_table(batch: Batch, *, numbered: bool) -> Table:
 
 def _staged(sent: Sent) -> TypeEngine[Any]:
     """Give the type on the wire; a numeric's own, which else would be rounded again for every row."""
-    plain = type(sent.column.type) in {types.Numeric, types.NUMERIC} and not sent.column.primary_key
-    return sent.column.type if plain else Raw(sent.wire.spec)
+    own = type(sent.column.type) in {types.Numeric, types.NUMERIC} and not (sent.wire.cast or sent.column.primary_key)
+    return sent.column.type if own else Raw(sent.wire.spec)
 
 
 def _unnested(batch: Batch) -> FromClause:

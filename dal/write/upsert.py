@@ -16,6 +16,7 @@ from dal.session import SessionSource
 from dal.write.batch import Batch, batch_of
 from dal.write.conflict import Arbiter, On, arbiter_of
 from dal.write.counting import count_written
+from dal.write.decimals import decimals_as_text
 from dal.write.duplicates import Duplicates, compared_here, in_order_of_keys, same_key, without_duplicates
 from dal.write.filling import filled_for_insert, set_on_update
 from dal.write.insert import Returning, refuse_nothing
@@ -100,6 +101,7 @@ async def _by_offer(
 ) -> Upserted | Sequence[Row[Any]]:
     """Build a statement for these rows, and run it."""
     small, here = is_small(batch), compared_here(batch, conflict.arbiter)
+    batch = batch if small else decimals_as_text(batch)
     async with offered(session, batch, small=small, numbered=not here) as offer:
         chosen = offer if here else await _chosen(session, batch, offer, conflict, asked.duplicates)
         statement, values = upsertion(target, batch, chosen, conflict), parameters(batch, offer)
