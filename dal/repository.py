@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, Table, func, inspect, select
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, InstanceState
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import LockNotAvailable, NotFound, UnitOfWorkError
@@ -137,14 +138,17 @@ class Repository(WritesInSets[E]):
     async def add(self, *entities: E) -> None:
         """Insert new entities, or update changed detached ones, now: their generated keys are there afterwards.
 
-        Give many at once: those of one table go in one statement.
+        Give many at once: those of one table go in one statement. Outside a unit of work, one new entity that is one
+        row is one round trip.
         """
+        if len(entities) == 1 and _is_one_new_row(entities[0]):
+            async with self._source.writing_once() as session:
+                flushes = session.sync_session.dispatch
+                if not (flushes.before_flush or flushes.after_flush):
+                    await _add(session, entities)
+                    return
         async with self._source.writing() as session:
-            session.add_all(entities)
-            new = list(session.new)  # with what cascades from the entities
-            await session.flush()
-            for entity in new:
-                raise_unloaded_of(entity)
+            await _add(session, entities)
 
     async def delete(self, *entities: E) -> None:
         """Delete entities now, with what the mapping cascades to."""
@@ -191,6 +195,24 @@ class Repository(WritesInSets[E]):
     @property
     def _model(self) -> type[E]:
         return self.model  # type: ignore[return-value] # a ClassVar cannot name the type variable that it holds
+
+
+def _is_one_new_row(entity: object) -> bool:
+    """Tell whether adding *entity* is one INSERT, which needs no transaction around it to be whole."""
+    state = inspect(entity, raiseerr=False)
+    if not isinstance(state, InstanceState) or not state.transient or len(state.mapper.tables) > 1:
+        return False
+    # A listener may send statements of its own.
+    heard = state.mapper.dispatch.before_insert or state.mapper.dispatch.after_insert
+    return not (heard or any(state.dict.get(each.key) for each in state.mapper.relationships))
+
+
+async def _add(session: AsyncSession, entities: Sequence[Any]) -> None:
+    session.add_all(entities)
+    new = list(session.new)  # with what cascades from the entities
+    await session.flush()
+    for entity in new:
+        raise_unloaded_of(entity)
 
 
 def _several(

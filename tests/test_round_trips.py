@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, event
 
 from dal import Database, PoolConfig
-from dal.demo.models import Order
-from dal.demo.repositories import Orders, Shop
+from dal.demo.models import Nation, Order, Region
+from dal.demo.repositories import Nations, Orders, Regions, Shop
 from dal.testing import Kit, Network
+from tests.shop_rows import region
 
 
 @pytest.fixture
@@ -106,3 +107,56 @@ async def test_a_savepoint_is_two_round_trips_more(counted):
             await shop.orders.count()
 
     assert await _warm_round_trips(network, in_a_savepoint) == await _warm_round_trips(network, plain) + 2
+
+
+@pytest.fixture
+async def writable(faulty_network, database_url):
+    """Lend a network that counts, and a database of the test's own behind it."""
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        yield faulty_network, db
+
+
+async def test_a_single_write_outside_is_one_round_trip(writable):
+    network, db = writable
+    keys = iter(range(1, 10))
+    assert await _warm_round_trips(network, lambda: Regions(db).add(region(next(keys)))) == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda regions, key: regions.insert_many([{"id": key, "name": "", "comment": ""}]),
+        lambda regions, key: regions.upsert_many([{"id": 1, "name": "", "comment": ""}]),
+        lambda regions, key: regions.update_where({"name": ""}, Region.id == key),
+        lambda regions, key: regions.delete_where(Region.id == key),
+    ],
+)
+async def test_a_single_statement_that_writes_outside_is_one_round_trip(writable, write):
+    network, db = writable
+    keys = iter(range(1, 10))
+    assert await _warm_round_trips(network, lambda: write(Regions(db), next(keys))) == 1
+
+
+async def test_an_entity_with_children_outside_is_a_transaction(writable):
+    network, db = writable
+    keys = iter(range(1, 10))
+
+    def with_region():
+        key = next(keys)
+        return Nation(id=key, name="", comment="", region=region(key))
+
+    assert await _warm_round_trips(network, lambda: Nations(db).add(with_region())) == 4
+
+
+async def test_an_entity_that_somebody_listens_for_is_a_transaction(writable):
+    network, db = writable
+    keys = iter(range(1, 10))
+
+    def also(_mapper, connection, _entity):
+        connection.exec_driver_sql("SELECT 1")
+
+    event.listen(Region, "before_insert", also)
+    try:
+        assert await _warm_round_trips(network, lambda: Regions(db).add(region(next(keys)))) == 4
+    finally:
+        event.remove(Region, "before_insert", also)
