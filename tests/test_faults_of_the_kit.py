@@ -5,13 +5,14 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from dal.demo.repositories import Regions
+from dal.demo.repositories import Regions, Shop
 from dal.errors import CommitOutcomeUnknown, ConnectionLost
 from tests.shop_rows import region
 
 
 async def _add(db, key):
-    await Regions(db).add(region(key))
+    async with Shop(db) as shop:
+        await shop.regions.add(region(key))
 
 
 @pytest.fixture(params=["database", "sandbox"])
