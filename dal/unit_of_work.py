@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self, Unpack, get_type_hints
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,7 +24,7 @@ from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
 from dal.turn import Turn
 
 # What each task has open.
-_open: Final[WeakKeyDictionary[asyncio.Task[Any], list[UnitOfWork]]] = WeakKeyDictionary()
+_open: Final[WeakKeyDictionary[asyncio.Task[Any], WeakSet[UnitOfWork]]] = WeakKeyDictionary()
 
 
 class UnitOfWork:
@@ -64,7 +64,7 @@ class UnitOfWork:
         self._refuse_a_second(self._task)
         self._entered = CallSite.here()
         self._session = await self._transaction.__aenter__()
-        _open.setdefault(self._task, []).append(self)
+        _open.setdefault(self._task, WeakSet()).add(self)
         for name, repository in _repositories_of(type(self)).items():  # type: ignore[arg-type] # mypy: type[Self] has no hash
             setattr(self, name, repository(self))
         return self
@@ -74,7 +74,7 @@ class UnitOfWork:
     ) -> None:
         self._session, self._left = None, CallSite.here()
         if self._task is not None:
-            _open[self._task].remove(self)
+            _open[self._task].discard(self)
         intrusion = self._turn.intrusion("is left")
         if intrusion is not None:
             self._transaction.cut()  # no rollback can be sent while another task is in the middle of a statement

@@ -53,8 +53,10 @@ class HeldLock:
         """Unlock, in `UNLOCK_S` at the most; tells whether it was held until now."""
         self._is_over = True
         try:
-            async with asyncio.timeout(UNLOCK_S), self._turn:
-                return await _answer(self._driver, self._key, "pg_advisory_unlock")
+            # Also a task that is cancelled before its turn to unlock must not give the connection back with the lock.
+            with _ended_unless_answered(self._driver):
+                async with asyncio.timeout(UNLOCK_S), self._turn:
+                    return await _answer(self._driver, self._key, "pg_advisory_unlock")
         except _FAILURES:
             return False
 

@@ -46,7 +46,7 @@ class DriverTransaction(Transaction):  # type: ignore[misc] # asyncpg ships no t
         connection = self._connection
         try:
             await super().start()
-        except asyncpg.PostgresError:
+        except Exception:
             # BEGIN was done, what came with it was refused; asyncpg would take the next one for a savepoint.
             if connection._top_xact is self:  # noqa: SLF001 # held by the contract test
                 connection._top_xact = None  # noqa: SLF001 # see above

@@ -30,5 +30,5 @@ async def finished(
     for alarm in alarms:
         alarm.cancel()
     if cancelled is not None:
-        raise cancelled from task.exception()
+        raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()

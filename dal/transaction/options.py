@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypedDict
 
@@ -15,6 +16,8 @@ _EARLIER: Final = 0.1
 _EARLIER_AT_MOST_S: Final = 0.1
 _SECONDS: Final = ("statement_timeout_s", "lock_timeout_s", "timeout_s")
 _MOST_MS: Final = 2**31 - 1
+# PostgreSQL cuts longer ones off.
+_LONGEST_NAME_BYTES: Final = 63
 
 
 class TransactionOptions(TypedDict, total=False):
@@ -86,15 +89,23 @@ def _setting(name: str, value: str) -> str:
 
 
 def _identifier(what: str, name: str) -> str:
-    if not name or "\0" in name:
+    if not name or "\0" in name or not 0 < _bytes(name) <= _LONGEST_NAME_BYTES:
         raise ConfigError(f"{name!r} is no name of a {what}.")
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 
 
+def _bytes(words: str) -> int:
+    """Count the bytes of *words* in UTF-8; 0 if they are none, as half a surrogate pair is not."""
+    try:
+        return len(words.encode())
+    except UnicodeEncodeError:
+        return 0
+
+
 def _literal(name: str, value: str) -> str:
-    if "\0" in value:
-        raise ConfigError(f"settings[{name!r}] has a NUL in it, which PostgreSQL cannot store.")
+    if "\0" in value or (value and not _bytes(value)):
+        raise ConfigError(f"settings[{name!r}] has a NUL in it, or is no UTF-8, which PostgreSQL cannot store.")
     # E'' means the same whatever standard_conforming_strings says.
     escaped = value.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'"
@@ -112,7 +123,7 @@ def _check(options: TransactionOptions) -> None:
         raise ConfigError(f"isolation is {options.get('isolation')!r}; it can be {', '.join(_ISOLATIONS)}.")
     for name in _SECONDS:
         seconds = options.get(name, 1.0)
-        if not isinstance(seconds, int | float) or not seconds > 0:
+        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise ConfigError(f"{name} is {seconds!r}; it must be more than 0 seconds.")
     if options.get("deferrable") and not (options.get("isolation") == "serializable" and options.get("read_only")):
         raise ConfigError("deferrable means something only with isolation='serializable' and read_only=True.")

@@ -22,6 +22,8 @@ _STATE: Final = text("""
 
 async def refuse_to_pause(session: AsyncSession) -> None:
     """Raise `UnitOfWorkError` for a transaction that has written, locked, or promised one snapshot; one round trip."""
+    if session.in_nested_transaction():
+        raise UnitOfWorkError("the connection cannot be given back inside a savepoint: the savepoint would be gone.")
     unsaved = len(session.new) + len(session.dirty) + len(session.deleted)
     if unsaved:
         raise UnitOfWorkError(

@@ -42,6 +42,11 @@ class Retry:
         if self.attempts < 1:
             raise ConfigError(f"attempts is {self.attempts}; one is the least.")
 
+    def covers(self, error: BaseException) -> bool:
+        """Tell whether *error*, or all that a task group has gathered in it, is worth another attempt."""
+        kinds = (*_ALWAYS, *self.on)
+        return isinstance(error, kinds) or (isinstance(error, BaseExceptionGroup) and error.split(kinds)[1] is None)
+
     def pause_s(self, attempts: int, elapsed_s: float) -> float | None:
         """Give how long to wait after so many *attempts* that failed; None if that was the last one."""
         pause_s = backoff_s(attempts, first_s=self.first_pause_s, longest_s=self.longest_pause_s)
@@ -59,7 +64,7 @@ async def run(attempt: Callable[[], Awaitable[T]], name: str, retry: Retry, obse
             result = await attempt()
         except BaseException as error:
             now = time.monotonic()
-            pause_s = retry.pause_s(number, now - first) if isinstance(error, (*_ALWAYS, *retry.on)) else None
+            pause_s = retry.pause_s(number, now - first) if retry.covers(error) else None
             _tell(observer, Attempt(name, number, now - began, error, pause_s))
             if pause_s is None:
                 if number > 1:

@@ -32,6 +32,7 @@ _NOT_TOLD: Final = (
 _FLUSH_FAILED: Final = (
     "nothing was committed: a flush had failed, and its error was caught. Put what may fail into a savepoint."
 )
+_LOST_BEFORE: Final = "nothing was committed: the connection had been lost, and the error was caught."
 _LOST: Final = "the connection was lost during COMMIT; the server says that the transaction was rolled back."
 
 
@@ -143,13 +144,20 @@ class Transaction:
             self.outcome = Outcome.COMMITTED
         except PendingRollbackError as error:
             self.outcome = Outcome.ROLLED_BACK
+            if self._driver is not None and self._driver.is_closed():
+                raise ConnectionLost(_LOST_BEFORE) from error
             raise InFailedSQLTransaction(_FLUSH_FAILED) from error
         except CommitOutcomeUnknown as error:
             self.outcome = Outcome.UNKNOWN
             await session.close()  # the question may need its place in the pool
             await self._resolve(error)
+        except asyncio.CancelledError:  # of this task's own: everything is cancelled at the end of a loop
+            self.outcome = Outcome.UNKNOWN
+            raise
         except BaseException:
-            self.outcome = Outcome.ROLLED_BACK
+            # A listener's, after the COMMIT, is no rollback.
+            done = self._driver is not None and self._driver.tag == "COMMIT"
+            self.outcome = Outcome.COMMITTED if done else Outcome.ROLLED_BACK
             raise
         finally:
             await session.close()

@@ -29,7 +29,8 @@ from dal.write.target import Target
 Returning: TypeAlias = Sequence[QueryableAttribute[Any]]
 
 _MAY_COPY: Final = text(
-    "SELECT relkind IN ('r', 'p') AND NOT row_security_active(oid) FROM pg_class WHERE oid = CAST(:it AS regclass)"
+    "SELECT relkind IN ('r', 'p') AND NOT relhasrules AND NOT row_security_active(oid) "
+    "FROM pg_class WHERE oid = CAST(:it AS regclass)"
 )
 
 
@@ -70,7 +71,7 @@ def refuse_nothing(batch: Batch) -> None:
 
 
 async def _may_copy(session: AsyncSession, target: Target, batch: Batch) -> bool:
-    """Tell whether COPY does to this table what INSERT does: it knows no expressions, policies or GENERATED ALWAYS."""
+    """Tell whether COPY is as good as INSERT: it knows no expressions, policies, rules or GENERATED ALWAYS."""
     plain = not batch.inlined and all(
         not each.wire.cast
         and (each.column.identity is None or not each.column.identity.always)

@@ -74,12 +74,16 @@ async def _read_again(
 
 
 def _renew(session: AsyncSession, state: InstanceState[Any], row: dict[Column[Any], Any]) -> None:
-    entity, changed = state.obj(), set()
+    entity, changed, names = state.obj(), set(), []
     for each in state.mapper.column_attrs:
         column: Any = each.columns[0]
         if each.key in state.dict and column in row and state.dict[each.key] != row[column]:
             set_committed_value(entity, each.key, row[column])
             changed.add(column)
+            names.append(each.key)
+    if names:
+        # By it a mutable value learns whose it is, and a composite that it is out of date.
+        state.manager.dispatch.refresh(state, None, names)
     moved = [
         each.key for each in state.mapper.relationships if each.key in state.dict and changed & set(each.local_columns)
     ]

@@ -5,6 +5,7 @@ Pure. Refuses: rows of one call that differ in their attributes, so that nobody 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from operator import attrgetter, itemgetter
@@ -48,6 +49,8 @@ def rows_of(given: Iterable[Any], target: Target) -> Rows:
 
 
 def _taken(rows: Sequence[Any], names: list[str], getter: _Getter) -> list[list[Any]]:
+    if isinstance(rows[0], defaultdict):
+        rows = [dict(row) if isinstance(row, Mapping) else row for row in rows]  # which makes up no attribute
     try:
         taken = [list(map(getter(name), rows)) for name in names]
     except (KeyError, TypeError) as error:

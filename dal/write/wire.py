@@ -15,6 +15,8 @@ from sqlalchemy import Column, Dialect, TypeDecorator, types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.type_api import TypeEngine
 
+from dal.errors import WriteError
+
 _TEXT: Final = "TEXT"
 _MODIFIER: Final = re.compile(r"\s*\([\d, ]+\)")
 # Of these asyncpg writes single values and arrays alike.
@@ -68,7 +70,18 @@ def wire_of(column: Column[Any], values: list[Any], dialect: Dialect) -> Wire:
 def bound(column: Column[Any], values: list[Any], dialect: Dialect) -> list[Any]:
     """Do to each value what SQLAlchemy does before it sends one: Enum, JSON, TypeDecorator and the like."""
     process: Callable[[Any], Any] | None = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return values if process is None else list(map(process, values))
+    if process is None:
+        return values
+    taken: list[Any] = []
+    try:
+        taken.extend(map(process, values))
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        # Not from the error: its words may hold the value.
+        raise WriteError(
+            f"row {len(taken) + 1} has a value that the type of {column.name!r} does not take: {type(error).__name__} "
+            f"in {type(column.type).__name__}. Nothing was written."
+        ) from None
+    return taken
 
 
 def _kind_of(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
