@@ -44,7 +44,7 @@ class Retry:
 
     def covers(self, error: BaseException) -> bool:
         """Tell whether *error*, or all that a task group has gathered in it, is worth another attempt."""
-        kinds = (*_ALWAYS, *self.on)
+        kinds: tuple[type[Exception], ...] = (*_ALWAYS, *self.on)
         return isinstance(error, kinds) or (isinstance(error, BaseExceptionGroup) and error.split(kinds)[1] is None)
 
     def pause_s(self, attempts: int, elapsed_s: float) -> float | None:
