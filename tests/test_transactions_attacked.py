@@ -23,10 +23,13 @@ HELD = """
 """
 
 
-async def test_an_unanswered_commit_is_told_truly_when_every_task_is_cancelled(database_url, faulty_network, outside):
+@pytest.mark.parametrize(("verify", "told"), [(False, Outcome.UNKNOWN), (True, Outcome.COMMITTED)])
+async def test_an_unanswered_commit_is_told_truly_when_every_task_is_cancelled(
+    database_url, faulty_network, outside, verify, told
+):
     """As asyncio.run does at its end to all that is left."""
     async with Database(database_url, pool=PoolConfig(size=1)) as far:
-        shop, called = Shop(far), []
+        shop, called = Shop(far, verify_commit=verify), []
 
         async def work():
             async with shop:
@@ -45,7 +48,7 @@ async def test_an_unanswered_commit_is_told_truly_when_every_task_is_cancelled(d
             each.cancel()
         await asyncio.wait([task])
         faulty_network.heal()
-        assert (shop.outcome is not Outcome.ROLLED_BACK, called) == (True, [])
+        assert (shop.outcome, called) == (told, [])
 
 
 async def test_a_listener_that_fails_after_commit_does_not_make_it_a_rollback(db, outside):

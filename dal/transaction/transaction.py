@@ -148,11 +148,11 @@ class Transaction:
                 raise ConnectionLost(_LOST_BEFORE) from error
             raise InFailedSQLTransaction(_FLUSH_FAILED) from error
         except CommitOutcomeUnknown as error:
-            self.outcome = Outcome.UNKNOWN
-            await session.close()  # the question may need its place in the pool
-            await self._resolve(error)
+            await self._learn()
+            self._tell(error)
         except asyncio.CancelledError:  # of this task's own: everything is cancelled at the end of a loop
-            self.outcome = Outcome.UNKNOWN
+            self.cut()
+            await self._learn()
             raise
         except BaseException:
             # A listener's, after the COMMIT, is no rollback.
@@ -162,13 +162,18 @@ class Transaction:
         finally:
             await session.close()
 
-    async def _resolve(self, unknown: CommitOutcomeUnknown) -> None:
-        driver = self._driver
-        if driver is None or driver.number is None:
-            raise unknown
-        self.outcome = await ask(self._checkout, driver.number)
+    async def _learn(self) -> None:
+        """Ask the server for the outcome, if it can tell."""
+        self.outcome = Outcome.UNKNOWN
+        await self._entered.close()  # the question may need its place in the pool
+        if self._driver is not None and self._driver.number is not None:
+            self.outcome = await ask(self._checkout, self._driver.number)
+
+    def _tell(self, unknown: CommitOutcomeUnknown) -> None:
         if self.outcome is Outcome.UNKNOWN:
-            raise CommitOutcomeUnknown(_NOT_TOLD) from unknown
+            if self._is_numbered:
+                raise CommitOutcomeUnknown(_NOT_TOLD) from unknown
+            raise unknown
         if self.outcome is Outcome.ROLLED_BACK:
             raise ConnectionLost(_LOST) from unknown
 
