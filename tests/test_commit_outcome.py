@@ -122,6 +122,18 @@ async def test_the_driver_s_own_transaction_says_that_it_had_failed(db, outside)
     assert (caught.value.sqlstate, await count(outside, "region")) == ("25P02", 0)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+async def test_the_outcome_of_an_earlier_transaction_is_told_of_no_other(
+    database_url, faulty_network, outside, answered
+):
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        assert await _add(db, 1, verify_commit=True) == (Outcome.COMMITTED, None)
+        faulty_network.cut_at("COMMIT", answered=answered)
+        outcome, error = await _add(db, 2)
+    assert (outcome, type(error)) == (Outcome.UNKNOWN, CommitOutcomeUnknown)
+    assert await count(outside, "region") == 1 + answered
+
+
 # A backend that is killed, and a task that is cancelled, while COMMIT runs.
 
 

@@ -66,7 +66,6 @@ async def test_a_listener_that_fails_after_commit_does_not_make_it_a_rollback(db
     assert (shop.outcome, await count(outside, "region")) == (Outcome.COMMITTED, 1)
 
 
-@pytest.mark.filterwarnings("ignore")
 async def test_a_unit_that_was_never_left_is_not_kept_for_ever(db):
     async def forget():
         shop = Shop(db)

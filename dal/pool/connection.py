@@ -55,7 +55,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
 
     def open_with(self, opening: str, *, numbered: bool) -> None:
         """Send *opening* with the next BEGIN; if *numbered*, `number` is known once that is answered."""
-        self.number = None
+        # What is known of an earlier transaction must not be told of this one.
+        self.number, self.tag = None, ""
         self.opening = f"{opening}; {_TELL_NUMBER}" if numbered else opening or None
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:

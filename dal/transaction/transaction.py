@@ -46,7 +46,6 @@ class Transaction:
 
     def __init__(self, sessions: Callable[[], AsyncSession], checkout: Lend, options: TransactionOptions) -> None:
         self.outcome = Outcome.OPEN
-        self.options = options
         self._opening = opening(options)
         self._is_numbered = options.get("verify_commit", False) and not options.get("read_only", False)
         self._deadline = Deadline(
@@ -104,8 +103,7 @@ class Transaction:
 
     def _begins(self, driver: Connection) -> None:
         self._driver = driver
-        if self._opening or self._is_numbered:
-            driver.open_with(self._opening, numbered=self._is_numbered)
+        driver.open_with(self._opening, numbered=self._is_numbered)
 
     # Its end.
 
