@@ -70,6 +70,10 @@ class WriteError(DALError):
     """Rows or conditions that a write in sets cannot take; nothing was written."""
 
 
+class ProjectionError(DALError):
+    """A type that cannot be read from a mapped class; nothing was sent, unless it refused a row that was read."""
+
+
 class MigrationError(DALError):
     """A database is not at the revision it must be at, or could not be brought there."""
 
