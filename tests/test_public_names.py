@@ -15,6 +15,7 @@ PACKAGES = [
     "dal.locks",
     "dal.migrations",
     "dal.pool",
+    "dal.projection",
     "dal.testing",
     "dal.transaction",
     "dal.write",
