@@ -6,7 +6,7 @@ The only module that knows how many servers there are. Refuses: knowing models.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from types import EllipsisType, TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
 
@@ -16,10 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
+from dal.hooks import is_engine_hooked, is_session_hooked
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
+from dal.projection import Statements
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
 from dal.transaction import Retry, Transaction, TransactionOptions, run
@@ -59,6 +61,7 @@ class Database:
             self.config = DatabaseConfig.from_url(config, pool=_ONE if pool is None else pool)
         self._observer = observer
         self.engine = _create_engine(self.config, observer)
+        self.statements = Statements(self.engine.sync_engine)
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(
@@ -131,6 +134,12 @@ class Database:
         """Lend a session whose every statement stands alone; what it loads comes back detached."""
         async with self._reading() as session:
             yield session
+
+    def reading_driver(self) -> AbstractAsyncContextManager[asyncpg.Connection | None]:
+        """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
+        if is_session_hooked() or is_engine_hooked(self.engine.sync_engine):
+            return nullcontext()
+        return self.pool.checkout()
 
     def begin(self, **options: Unpack[TransactionOptions]) -> Transaction:
         """Lend a session in a transaction: committed on a clean exit, rolled back on any exception.

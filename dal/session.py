@@ -13,8 +13,10 @@ import asyncpg
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from dal.errors import driver_errors_named
+from dal.hooks import changes_statements, is_engine_hooked, is_session_hooked
 from dal.versioned import VersionedSession
 
 _ON_BEGIN: Final = "dal_on_begin"
@@ -30,6 +32,10 @@ class SessionSource(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session for one read."""
+        ...
+
+    def reading_driver(self) -> AbstractAsyncContextManager[asyncpg.Connection | None]:
+        """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
         ...
 
     def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -70,13 +76,46 @@ async def driver_connection(connection: AsyncConnection) -> AsyncGenerator[async
 async def driver_in_transaction(session: AsyncSession) -> AsyncGenerator[asyncpg.Connection]:
     """Lend asyncpg's connection under *session*: in the session's transaction, pending changes flushed.
 
-    Costs a round trip when the session has sent nothing yet, none otherwise.
+    BEGIN goes out if the session has sent nothing yet.
     """
     await session.flush()
     connection = await session.connection()
     async with driver_connection(connection) as driver:
-        if not driver.is_in_transaction():
-            # SQLAlchemy sends BEGIN only with the first statement that it runs itself;
-            # without one, whatever is sent on the driver's connection would commit on its own.
-            await connection.exec_driver_sql("SELECT 1")
+        await greenlet_spawn(_begin, connection.sync_connection)
         yield driver
+
+
+async def reading_driver(session: AsyncSession) -> asyncpg.Connection | None:
+    """Give asyncpg's connection under *session* for one read, in its transaction, as SQLAlchemy would read: flushed.
+
+    None where a hook wants SQLAlchemy to send the statement. Do not keep it.
+    """
+    if is_session_hooked(session.sync_session):
+        return None
+    driver: asyncpg.Connection | None = await greenlet_spawn(_flushed, session.sync_session)
+    return driver
+
+
+def _flushed(session: Session) -> asyncpg.Connection | None:
+    if session.autoflush and (session.new or session.dirty or session.deleted):
+        session.flush()
+    connection = session.connection()
+    if is_engine_hooked(connection.engine) or changes_statements(connection.get_execution_options()):
+        return None
+    _begin(connection)
+    return connection.connection.driver_connection
+
+
+def _begin(connection: Connection) -> None:
+    """Begin the transaction that SQLAlchemy would begin with the first statement that it sends itself.
+
+    Without one, whatever is sent on the driver's connection would commit on its own.
+    """
+    adapted: Any = connection.connection.dbapi_connection
+    if adapted.driver_connection.is_in_transaction():
+        return
+    start = getattr(adapted, "_start_transaction", None)
+    if start is None:  # pragma: no cover # a SQLAlchemy that renamed it; the contract test says so first
+        connection.exec_driver_sql("SELECT 1")
+    else:
+        await_(start())

@@ -82,6 +82,11 @@ class StatementLog:
         return "\n".join(map(str, self.statements)) or "no statements"
 
 
+def is_logging() -> bool:
+    """Tell whether a log is kept, so that dal itself listens to every engine."""
+    return bool(_logs)
+
+
 @contextmanager
 def statement_sent(text: str) -> Generator[Statement | None]:
     """Note a statement that goes to the driver without SQLAlchemy; gives what to set `rows` on, if somebody listens."""

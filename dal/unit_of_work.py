@@ -13,13 +13,16 @@ from types import TracebackType
 from typing import Any, Final, Self, Unpack, get_type_hints
 from weakref import WeakKeyDictionary, WeakSet
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
 from dal.locks import AdvisoryKey, Name, lock_until_end, patience_s
+from dal.projection import Statements
 from dal.repository import Repository
+from dal.session import reading_driver
 from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
 from dal.turn import Turn
 
@@ -102,6 +105,17 @@ class UnitOfWork:
         """Lend the session to a repository's read."""
         async with self._turn:
             yield self.session
+
+    @asynccontextmanager
+    async def reading_driver(self) -> AsyncGenerator[asyncpg.Connection | None]:
+        """Lend the driver's connection to a repository's read, or None where a hook wants SQLAlchemy to send it."""
+        async with self._turn:
+            yield await reading_driver(self.session)
+
+    @property
+    def statements(self) -> Statements:
+        """The statements that are compiled for its database."""
+        return self._database.statements
 
     def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend the session to a repository's write."""

@@ -103,6 +103,8 @@ def raise_named(
     error: BaseException,
     *,
     driver: asyncpg.Connection | None = None,
+    statement: str | None = None,
+    parameters: Any = (),
     hide_parameters: bool = True,
     disconnected: bool = False,
 ) -> None:
@@ -113,7 +115,9 @@ def raise_named(
     if isinstance(error, _DRIVER_ERRORS):
         _hear(error, driver)
         lost = disconnected or isinstance(error, ConnectionError)
-        raise from_driver(error, hide_parameters=hide_parameters, disconnected=lost) from error
+        raise from_driver(
+            error, statement=statement, parameters=parameters, hide_parameters=hide_parameters, disconnected=lost
+        ) from error
 
 
 def is_connection_lost(error: BaseException, *, closed: bool) -> bool:

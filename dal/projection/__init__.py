@@ -1,5 +1,20 @@
 """Reads whose return type is the loading plan."""
 
+from dal.projection.compiling import Statements
+from dal.projection.lookup import get, get_many, lookup_of
 from dal.projection.markers import Expr, From, Load
+from dal.projection.planning import plan_of
+from dal.projection.reading import ProjectionSource, read
 
-__all__ = ["Expr", "From", "Load"]
+__all__ = [
+    "Expr",
+    "From",
+    "Load",
+    "ProjectionSource",
+    "Statements",
+    "get",
+    "get_many",
+    "lookup_of",
+    "plan_of",
+    "read",
+]

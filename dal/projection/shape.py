@@ -120,7 +120,7 @@ def _way_back(goal: Any, type_: Any, seen: set[Any]) -> list[str] | None:
 
 
 def _fields_as_far_as_known(type_: Any) -> tuple[Field, ...]:
-    """Give none of a type inside that cannot be read: it may be a column's value, and is else refused when asked for."""
+    """Give none of a type inside that cannot be read: it may be a column's value, and is else refused later."""
     try:
         return _fields_of(type_)
     except ProjectionError:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 from sqlalchemy import ColumnExpressionArgument, Row
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute
 
-from dal.session import SessionSource
+from dal.projection import ProjectionSource
 from dal.write import change
 from dal.write.conflict import On
 from dal.write.duplicates import Duplicates
@@ -26,7 +26,7 @@ class WritesInSets(Generic[E]):
     more go through COPY, in a transaction. See docs/writing.md.
     """
 
-    _source: SessionSource
+    _source: ProjectionSource
 
     @property
     def _target(self) -> Target:

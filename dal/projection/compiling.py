@@ -1,0 +1,108 @@
+"""SELECTs compiled once, as the driver takes them: text, arguments in order, and what is done to each column's values.
+
+The one module that uses SQLAlchemy's private compiler: cache keys, bind processors and result columns, held by a
+contract test. Refuses: sending anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Engine, Select
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.cache_key import CacheKey
+from sqlalchemy.util import LRUCache
+
+from dal.projection.assembly import Processor
+
+# As SQLAlchemy's own cache for an engine.
+KEPT: Final = 500
+
+
+class Compiled:
+    """One SELECT in SQL. *processors* are known once it was prepared for the first time."""
+
+    __slots__ = ("_binders", "_compiled", "_constants", "_dialect", "_names", "_types", "_varies", "processors", "sql")
+
+    def __init__(self, compiled: Any, dialect: Dialect) -> None:
+        self._compiled, self._dialect = compiled, dialect
+        self.sql: str = compiled.string
+        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self._binders: Mapping[str, Processor] = compiled._bind_processors
+        self._types = [column.type for column in compiled._result_columns]
+        # A list of values after IN makes another text for each length of it.
+        self._varies = bool(compiled.post_compile_params or compiled.literal_execute_params)
+        self._constants = compiled.construct_params(escape_names=False, _check=False, _no_postcompile=True)
+        self.processors: Sequence[Processor | None] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns by name."""
+        return [column.keyname for column in self._compiled._result_columns]
+
+    def learn(self, oids: Sequence[int]) -> None:
+        """Learn what the server calls the columns' types, on which SQLAlchemy's processors depend."""
+        found = [kind._cached_result_processor(self._dialect, oid) for kind, oid in zip(self._types, oids, strict=True)]
+        self.processors = found
+
+    def bind(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Give the text and the arguments for *values* by name, beside those that the statement has by itself."""
+        if self._varies:
+            return self._expand(self._compiled.construct_params(values, escape_names=False, _no_postcompile=True))
+        return self.sql, self._encode({**self._constants, **values})
+
+    def rebind(self, key: CacheKey) -> tuple[str, list[Any]]:
+        """Give the text and the arguments for a statement that differs from the compiled one only in its values."""
+        values = self._compiled.construct_params(
+            extracted_parameters=key.bindparams,
+            escape_names=False,
+            _no_postcompile=self._varies,
+            _collected_params=key.params,
+        )
+        return self._expand(values) if self._varies else (self.sql, self._encode(values))
+
+    def _encode(self, values: Mapping[str, Any]) -> list[Any]:
+        binders = self._binders
+        return [binders[name](values[name]) if name in binders else values[name] for name in self._names]
+
+    def _expand(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        state = self._compiled._process_parameters_for_postcompile(values)
+        binders = state.processors
+        bound = {**self._binders, **binders}
+        names = state.positiontup or ()
+        return state.statement, [
+            bound[name](state.parameters[name]) if name in bound else state.parameters[name] for name in names
+        ]
+
+
+class Statements:
+    """The statements of one engine, as many as `KEPT`: those that were used last."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.hide_parameters = engine.hide_parameters
+        self._dialect = engine.dialect
+        self._kept: LRUCache[Hashable, Compiled] = LRUCache(KEPT)
+
+    def fixed(self, name: Hashable, statement: Select[Any]) -> Compiled:
+        """Give the *statement* that *name* always stands for."""
+        found = self._kept.get(name)
+        if found is None:
+            self._kept[name] = found = self._compile(statement, None)
+        return found
+
+    def asked(
+        self, kind: Hashable, statement: Select[Any], project: Callable[[Select[Any]], Select[Any]]
+    ) -> tuple[Compiled, str, list[Any]]:
+        """Give *statement* as *project* makes it for this *kind*, compiled, with its own values."""
+        key = statement._generate_cache_key()
+        if key is None:
+            found = self._compile(project(statement), None)
+            return found, *found.bind({})
+        kept = self._kept.get((kind, key.key))
+        if kept is None:
+            self._kept[kind, key.key] = kept = self._compile(project(statement), key)
+        return kept, *kept.rebind(key)
+
+    def _compile(self, statement: Select[Any], key: CacheKey | None) -> Compiled:
+        return Compiled(statement.compile(dialect=self._dialect, cache_key=key), self._dialect)

@@ -1,0 +1,149 @@
+"""The plan of a type on a mapped class: which field is which column, which join, which statement of its own.
+
+Pure. Refuses: sending anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, inspect
+from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, RelationshipProperty, aliased
+from sqlalchemy.sql.expression import SQLColumnExpression
+from sqlalchemy.sql.util import ClauseAdapter
+
+from dal.projection.fitting import refuse_null, refuse_other_nesting, refuse_other_type
+from dal.projection.markers import Expr, From, Load
+from dal.projection.names import Member, Place, attribute, member
+from dal.projection.plan import Child, Collected, FromColumn, FromColumns, Joined, Level, Node, Value
+from dal.projection.relationships import is_joined, may_be_absent, related
+from dal.projection.shape import Shape, shape_of
+
+# Types are few, and live as long as the process.
+KEPT: Final = 1000
+
+# Along which many-to-ones an entity is reached from the root of its SELECT.
+Path = tuple[str, ...]
+
+
+def plan_of(model: Any, into: Any) -> Level:
+    """Plan how *into* is read of *model*: a type, or a SQL expression, of which each row gives one value.
+
+    Raises `ProjectionError` for what does not fit.
+    """
+    return _value(into) if isinstance(into, SQLColumnExpression) else _planned(model, into)
+
+
+@lru_cache(maxsize=KEPT)
+def _value(expression: Any) -> Level:
+    return Level((expression,), (), Node(lambda columns: list(columns[0]), (FromColumn(0),)), ())
+
+
+@lru_cache(maxsize=KEPT)
+def _planned(model: Any, into: Any) -> Level:
+    return _Planner(model).level(shape_of(into))
+
+
+class _Planner:
+    """The SELECT of one level while it is planned: each column once, each join once."""
+
+    def __init__(self, entity: Any) -> None:
+        self._entities: dict[Path, Any] = {(): entity}
+        self._columns: dict[Hashable, ColumnElement[Any]] = {}
+        self._joins: list[Any] = []
+        self._children: list[Child] = []
+
+    def level(self, shape: Shape) -> Level:
+        """Plan the whole level, and those below."""
+        node = self._node(shape, ())
+        return Level(tuple(self._columns.values()), tuple(self._joins), node, tuple(self._children))
+
+    def _node(self, shape: Shape, path: Path) -> Node:
+        planned = ((field.name, self._value(Place(shape, field), path)) for field in shape.fields)
+        values = {name: value for name, value in planned if value is not None}
+        return Node(shape.maker(tuple(values)), tuple(values.values()))
+
+    def _value(self, place: Place, path: Path) -> Value | None:
+        """Plan a field; None leaves it to its default."""
+        source, name, absent = place.field.source, place.field.name, False
+        if isinstance(source, Expr):
+            return self._column(("expression", id(source), path), self._adapted(source.expression, path))
+        if isinstance(source, From):
+            path, name, absent = self._walk(place, source, path)
+        found = member(place, self._mapper(path), name)
+        return None if found is None else self._member(place, found, path, absent=absent)
+
+    def _member(self, place: Place, found: Member, path: Path, *, absent: bool) -> Value:
+        if isinstance(found, RelationshipProperty):
+            refuse_other_nesting(place, found, absent=absent or may_be_absent(found))
+            return self._joined(place, found, path) if is_joined(found) else self._collected(place, found, path)
+        refuse_null(place, found, absent=absent)
+        if isinstance(found, CompositeProperty):
+            indexes = tuple(self._attribute(prop.key, path).index for prop in found.props)
+            return FromColumns(indexes, found.composite_class)
+        refuse_other_type(place, found)
+        return self._attribute(found.key if isinstance(found, ColumnProperty) else found.__name__, path)
+
+    def _joined(self, place: Place, prop: RelationshipProperty[Any], path: Path) -> Joined:
+        inner = self._join(path, prop)
+        if place.field.load is not None:
+            place.refuse("Load(...) says how a collection is read, and this is no collection.")
+        target = prop.mapper
+        present = self._attribute(target.get_property_by_column(target.primary_key[0]).key, inner)
+        required = None if place.field.is_optional else f"{prop.parent.class_.__name__}.{prop.key}"
+        return Joined(self._node(shape_of(place.field.hint), inner), present.index, required)
+
+    def _collected(self, place: Place, prop: RelationshipProperty[Any], path: Path) -> Collected:
+        way = related(prop)
+        shape = shape_of(place.field.item if prop.uselist else place.field.hint)
+        level = _Planner(way.entity).level(shape)
+        load = place.field.load or Load()
+        load = replace(load, order_by=load.order_by or tuple(prop.order_by or ()))
+        parent = tuple(self._attribute(key, path).index for key in way.keys)
+        own = tuple(range(len(level.columns), len(level.columns) + len(way.own)))
+        child = Child(level, way.statement(level, load), parent, own)
+        self._children.append(child)
+        return Collected(child, place.field.collection or _only)
+
+    def _walk(self, place: Place, source: From, path: Path) -> tuple[Path, str, bool]:
+        """Follow the many-to-ones of a `From`; gives where its last attribute is, and whether that may be missing."""
+        absent = False
+        for step in source.path[:-1]:
+            found = member(place, self._mapper(path), attribute(place, self._mapper(path), step))
+            if not isinstance(found, RelationshipProperty) or not is_joined(found):
+                place.refuse(f"{step} is no many-to-one relationship, and only those have one row to go on from.")
+            absent = absent or may_be_absent(found)
+            path = self._join(path, found)
+        return path, attribute(place, self._mapper(path), source.path[-1]), absent
+
+    def _join(self, path: Path, prop: RelationshipProperty[Any]) -> Path:
+        inner = (*path, prop.key)
+        if inner not in self._entities:
+            self._entities[inner] = target = aliased(prop.mapper.class_, flat=True)
+            self._joins.append(getattr(self._entities[path], prop.key).of_type(target))
+        return inner
+
+    def _attribute(self, name: str, path: Path) -> FromColumn:
+        return self._column((path, name), getattr(self._entities[path], name))
+
+    def _column(self, key: Hashable, expression: ColumnElement[Any]) -> FromColumn:
+        self._columns.setdefault(key, expression)
+        return FromColumn(list(self._columns).index(key))
+
+    def _mapper(self, path: Path) -> Mapper[Any]:
+        mapper: Mapper[Any] = inspect(self._entities[path]).mapper
+        return mapper
+
+    def _adapted(self, expression: ColumnElement[Any], path: Path) -> ColumnElement[Any]:
+        """Let an expression of a mapped class speak of the alias that is joined for it."""
+        if not path:
+            return expression
+        adapted: ColumnElement[Any] = ClauseAdapter(inspect(self._entities[path]).selectable).traverse(expression)
+        return adapted
+
+
+def _only(found: list[Any]) -> Any:
+    return found[0] if found else None

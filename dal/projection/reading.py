@@ -1,0 +1,137 @@
+"""Runs a plan: the root's SELECT, then one for each collection, on the driver or by SQLAlchemy.
+
+Refuses: planning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+import asyncpg
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.errors import raise_named
+from dal.hooks import changes_statements
+from dal.projection.assembly import Rows, assemble
+from dal.projection.compiling import Compiled, Statements
+from dal.projection.plan import Child, Level, key_names
+from dal.session import SessionSource
+from dal.telemetry import is_logging, statement_sent
+
+
+class ProjectionSource(SessionSource, Protocol):
+    """What a projection is read from: a `Database` or a `UnitOfWork`."""
+
+    @property
+    def statements(self) -> Statements:
+        """The statements that are compiled for it."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends statements."""
+
+    async def asked(self, level: Level, statement: Select[Any]) -> Rows:
+        """Send a SELECT of an entity as *level* reads it."""
+        ...
+
+    async def fixed(self, name: Hashable, statement: Select[Any], values: Mapping[str, Any]) -> Rows:
+        """Send the SELECT that *name* always stands for."""
+        ...
+
+
+class OnDriver:
+    """Sends on asyncpg's connection: one round trip for each statement once it is prepared there."""
+
+    __slots__ = ("_driver", "_statements")
+
+    def __init__(self, driver: asyncpg.Connection, statements: Statements) -> None:
+        self._driver = driver
+        self._statements = statements
+
+    async def asked(self, level: Level, statement: Select[Any]) -> Rows:
+        """Send a SELECT of an entity as *level* reads it."""
+        compiled, sql, arguments = self._statements.asked(level, statement, level.project)
+        return await self._send(compiled, sql, arguments)
+
+    async def fixed(self, name: Hashable, statement: Select[Any], values: Mapping[str, Any]) -> Rows:
+        """Send the SELECT that *name* always stands for."""
+        compiled = self._statements.fixed(name, statement)
+        return await self._send(compiled, *compiled.bind(values))
+
+    async def _send(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
+        try:
+            if not is_logging():
+                return Rows(await self._fetch(compiled, sql, arguments), compiled.processors)
+            with statement_sent(sql) as sent:
+                rows = await self._fetch(compiled, sql, arguments)
+                if sent:
+                    sent.rows = len(rows)
+                return Rows(rows, compiled.processors)
+        except Exception as error:
+            hide, lost = self._statements.hide_parameters, self._driver.is_closed()
+            raise_named(
+                error, driver=self._driver, statement=sql, parameters=arguments, hide_parameters=hide, disconnected=lost
+            )
+            raise
+
+    async def _fetch(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        if compiled.processors is not None:
+            return await self._driver.fetch(sql, *arguments)  # type: ignore[no-any-return] # asyncpg ships no types
+        prepared = await self._driver.prepare(sql)
+        compiled.learn([attribute.type.oid for attribute in prepared.get_attributes()])
+        return await prepared.fetch(*arguments)  # type: ignore[no-any-return] # asyncpg ships no types
+
+
+class BySession:
+    """Has SQLAlchemy send them, with all its hooks."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def asked(self, level: Level, statement: Select[Any]) -> Rows:
+        """Send a SELECT of an entity as *level* reads it."""
+        return Rows((await self._session.execute(level.project(statement))).all())
+
+    async def fixed(self, name: Hashable, statement: Select[Any], values: Mapping[str, Any]) -> Rows:
+        """Send a SELECT, which SQLAlchemy knows by its own key."""
+        del name
+        return Rows((await self._session.execute(statement, dict(values))).all())
+
+
+async def read(source: ProjectionSource, level: Level, statement: Select[Any]) -> list[Any]:
+    """Read *statement*, a SELECT of the entity that *level* is planned for: a round trip for it, one for each child."""
+    return assemble(level, await fetch(source, level, statement))
+
+
+async def fetch(source: ProjectionSource, level: Level, statement: Select[Any]) -> Rows:
+    """Read the rows of *statement*, and of all that belongs to them."""
+    if not changes_statements(statement.get_execution_options()):
+        async with source.reading_driver() as driver:
+            if driver is not None:
+                on_driver = OnDriver(driver, source.statements)
+                return await complete(on_driver, level, await on_driver.asked(level, statement))
+    async with source.reading() as session:
+        by_session = BySession(session)
+        return await complete(by_session, level, await by_session.asked(level, statement))
+
+
+async def complete(sender: Sender, level: Level, rows: Rows) -> Rows:
+    """Read what belongs to *rows*, and to that, level by level."""
+    if rows.rows:
+        for child in level.children:
+            keys = dict.fromkeys(key for key in rows.keys(child.parent) if key is not None)
+            rows.children[child] = await fetch_children(sender, child, list(keys))
+    return rows
+
+
+async def fetch_children(sender: Sender, child: Child, keys: Sequence[Any]) -> Rows:
+    """Read the rows that belong to parents with these *keys*, in one statement, and what belongs to them."""
+    arrays = [keys] if len(child.own) == 1 else [list(each) for each in zip(*keys, strict=True)]
+    names = key_names(len(child.own))
+    values = dict(zip(names, arrays or [[] for _ in names], strict=True))
+    return await complete(sender, child.level, await sender.fixed(child, child.statement, values))
