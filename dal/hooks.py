@@ -23,18 +23,23 @@ _any_session: Final = Session()
 
 def is_engine_hooked(engine: Engine) -> bool:
     """Tell whether a listener, a log or an option of *engine* asks for SQLAlchemy's own way."""
-    heard, dialect = engine.dispatch, engine.dialect.dispatch
-    log = is_logging()
+    heard = engine.dialect.dispatch
+    return bool(
+        (getattr(engine, "_has_events", True) and _is_heard(engine))  # SQLAlchemy's own shortcut
+        or len(heard.handle_error) > _OWN_ERROR_LISTENERS + is_logging()
+        or heard.do_execute
+        or changes_statements(engine.get_execution_options())
+        or engine.logger.isEnabledFor(logging.INFO)  # by `echo` too
+    )
+
+
+def _is_heard(engine: Engine) -> bool:
+    heard, log = engine.dispatch, is_logging()
     return bool(
         len(heard.before_cursor_execute) > log
         or len(heard.after_cursor_execute) > log
-        or len(dialect.handle_error) > _OWN_ERROR_LISTENERS + log
         or heard.before_execute
         or heard.after_execute
-        or dialect.do_execute
-        or changes_statements(engine.get_execution_options())
-        or engine.echo
-        or engine.logger.isEnabledFor(logging.INFO)
     )
 
 

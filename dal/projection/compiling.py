@@ -44,13 +44,13 @@ class Compiled:
     def learn(self, oids: Sequence[int]) -> None:
         """Learn what the server calls the columns' types, on which SQLAlchemy's processors depend."""
         found = [kind._cached_result_processor(self._dialect, oid) for kind, oid in zip(self._types, oids, strict=True)]
-        self.processors = found
+        self.processors = found if any(found) else ()
 
     def bind(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Give the text and the arguments for *values* by name, beside those that the statement has by itself."""
         if self._varies:
             return self._expand(self._compiled.construct_params(values, escape_names=False, _no_postcompile=True))
-        return self.sql, self._encode({**self._constants, **values})
+        return self.sql, self._encode(values if len(values) == len(self._names) else {**self._constants, **values})
 
     def rebind(self, key: CacheKey) -> tuple[str, list[Any]]:
         """Give the text and the arguments for a statement that differs from the compiled one only in its values."""
@@ -64,6 +64,8 @@ class Compiled:
 
     def _encode(self, values: Mapping[str, Any]) -> list[Any]:
         binders = self._binders
+        if not binders:
+            return [values[name] for name in self._names]
         return [binders[name](values[name]) if name in binders else values[name] for name in self._names]
 
     def _expand(self, values: dict[str, Any]) -> tuple[str, list[Any]]:

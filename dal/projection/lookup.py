@@ -34,6 +34,7 @@ class Lookup:
     many: Child
     keys: tuple[str, ...]
     types: tuple[type | None, ...]
+    names: tuple[str, ...]
 
     def key(self, identity: Any) -> tuple[Any, ...]:
         """Give the values of a key, as `get` takes it; raises `ProjectionError` for what can be none."""
@@ -65,7 +66,9 @@ def _planned(model: Any, into: Any) -> Lookup:
     all_of_them = Related(model, keys, tuple(columns)).statement(level, Load())
     own = tuple(range(len(level.columns), len(level.columns) + len(keys)))
     types = tuple(_python_type(column) for column in columns)
-    return Lookup(model.__name__, level, level.project(one), Child(level, all_of_them, (), own), keys, types)
+    return Lookup(
+        model.__name__, level, level.project(one), Child(level, all_of_them, (), own), keys, types, key_names(len(keys))
+    )
 
 
 async def get(source: ProjectionSource, lookup: Lookup, identity: Any) -> Any:
@@ -93,8 +96,10 @@ async def get_many(source: ProjectionSource, lookup: Lookup, identities: Sequenc
 
 
 async def _get(sender: Sender, lookup: Lookup, key: tuple[Any, ...]) -> Any:
-    rows = await sender.fixed(lookup, lookup.one, dict(zip(key_names(len(key)), key, strict=True)))
-    found = assemble(lookup.level, await complete(sender, lookup.level, rows))
+    rows = await sender.fixed(lookup, lookup.one, dict(zip(lookup.names, key, strict=True)))
+    if lookup.level.children:
+        await complete(sender, lookup.level, rows)
+    found = assemble(lookup.level, rows)
     return found[0] if found else None
 
 

@@ -54,10 +54,17 @@ Value: TypeAlias = FromColumn | FromColumns | Joined | Collected
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One type at one place: *maker* takes a column of values for each of *values*."""
+    """One type at one place: *maker* takes a column of values for each of *values*; *plain* if all are columns."""
 
     maker: Maker
     values: tuple[Value, ...]
+    plain: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, maker: Maker, values: Sequence[Value]) -> Node:
+        """Make one, and look whether all its values are columns of the row."""
+        plain = tuple(value.index for value in values if isinstance(value, FromColumn))
+        return cls(maker, tuple(values), plain if len(plain) == len(values) else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

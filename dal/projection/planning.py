@@ -39,7 +39,7 @@ def plan_of(model: Any, into: Any) -> Level:
 
 @lru_cache(maxsize=KEPT)
 def _value(expression: Any) -> Level:
-    return Level((expression,), (), Node(lambda columns: list(columns[0]), (FromColumn(0),)), ())
+    return Level((expression,), (), Node.of(lambda columns: list(columns[0]), [FromColumn(0)]), ())
 
 
 @lru_cache(maxsize=KEPT)
@@ -64,7 +64,7 @@ class _Planner:
     def _node(self, shape: Shape, path: Path) -> Node:
         planned = ((field.name, self._value(Place(shape, field), path)) for field in shape.fields)
         values = {name: value for name, value in planned if value is not None}
-        return Node(shape.maker(tuple(values)), tuple(values.values()))
+        return Node.of(shape.maker(tuple(values)), tuple(values.values()))
 
     def _value(self, place: Place, path: Path) -> Value | None:
         """Plan a field; None leaves it to its default."""

@@ -5,7 +5,7 @@ Refuses: planning.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 import asyncpg
@@ -63,13 +63,8 @@ class OnDriver:
 
     async def _send(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
         try:
-            if not is_logging():
-                return Rows(await self._fetch(compiled, sql, arguments), compiled.processors)
-            with statement_sent(sql) as sent:
-                rows = await self._fetch(compiled, sql, arguments)
-                if sent:
-                    sent.rows = len(rows)
-                return Rows(rows, compiled.processors)
+            send = self._noted if is_logging() else self._fetch
+            return Rows(await send(compiled, sql, arguments), compiled.processors)
         except Exception as error:
             hide, lost = self._statements.hide_parameters, self._driver.is_closed()
             raise_named(
@@ -77,9 +72,21 @@ class OnDriver:
             )
             raise
 
-    async def _fetch(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        if compiled.processors is not None:
-            return await self._driver.fetch(sql, *arguments)  # type: ignore[no-any-return] # asyncpg ships no types
+    async def _noted(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        with statement_sent(sql) as sent:
+            rows = await self._fetch(compiled, sql, arguments)
+            if sent:
+                sent.rows = len(rows)
+        return rows
+
+    def _fetch(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Coroutine[Any, Any, Sequence[Any]]:
+        if compiled.processors is None:
+            return self._first(compiled, sql, arguments)
+        fetching: Coroutine[Any, Any, Sequence[Any]] = self._driver.fetch(sql, *arguments)
+        return fetching
+
+    async def _first(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Send for the first time, and learn the types of the columns."""
         prepared = await self._driver.prepare(sql)
         compiled.learn([attribute.type.oid for attribute in prepared.get_attributes()])
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return] # asyncpg ships no types
