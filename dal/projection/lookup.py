@@ -17,7 +17,7 @@ from dal.projection.assembly import assemble, by_key
 from dal.projection.markers import Load
 from dal.projection.plan import Child, Level, key_names
 from dal.projection.planning import KEPT, plan_of
-from dal.projection.reading import BySession, OnDriver, ProjectionSource, Sender, complete, fetch_children
+from dal.projection.reading import BySession, OnDriver, ProjectionSource, Sender, complete, fetch_children, sending
 from dal.projection.relationships import Related
 
 # So many keys go in one array: their rows are in memory at once.
@@ -85,13 +85,8 @@ async def get_many(source: ProjectionSource, lookup: Lookup, identities: Sequenc
     """Read the rows of any number of keys, in the order of the keys, None for those that are not there."""
     keys = [lookup.key(identity) for identity in identities]
     wanted = [key[0] for key in keys] if len(lookup.keys) == 1 else keys
-    found: dict[Any, Any] = {}
-    async with source.reading_driver() as driver:
-        if driver is not None:
-            await _get_many(OnDriver(driver, source.statements), lookup, wanted, found)
-            return [found.get(key) for key in wanted]
-    async with source.reading() as session:
-        await _get_many(BySession(session), lookup, wanted, found)
+    async with sending(source) as sender:
+        found = await _get_many(sender, lookup, list(dict.fromkeys(wanted)))
     return [found.get(key) for key in wanted]
 
 
@@ -103,11 +98,12 @@ async def _get(sender: Sender, lookup: Lookup, key: tuple[Any, ...]) -> Any:
     return found[0] if found else None
 
 
-async def _get_many(sender: Sender, lookup: Lookup, wanted: Sequence[Any], found: dict[Any, Any]) -> None:
-    distinct = list(dict.fromkeys(wanted))
-    for start in range(0, len(distinct), KEYS_AT_ONCE):
-        rows = await fetch_children(sender, lookup.many, distinct[start : start + KEYS_AT_ONCE])
+async def _get_many(sender: Sender, lookup: Lookup, keys: Sequence[Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        rows = await fetch_children(sender, lookup.many, keys[start : start + KEYS_AT_ONCE])
         found.update((key, each[0]) for key, each in by_key(lookup.many, rows).items())
+    return found
 
 
 def _fits(value: Any, kind: type | None) -> bool:

@@ -69,22 +69,25 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """One SELECT: its columns, the many-to-ones that ride in it, and what it is for."""
+    """One SELECT: its columns, the many-to-ones that ride in it, what to group by if anything, and what it is for."""
 
     columns: tuple[ColumnElement[Any], ...]
     joins: tuple[Any, ...]
+    groups: tuple[ColumnElement[Any], ...] | None
     node: Node
     children: tuple[Child, ...]
 
-    def project(self, statement: Select[Any], beside: Sequence[ColumnElement[Any]] = ()) -> Select[Any]:
-        """Let a SELECT of the entity read this level's columns instead, then those *beside* it."""
-        return self.joined(statement.with_only_columns(*self.columns, *beside, maintain_column_froms=True))
+    def project(self, statement: Select[Any]) -> Select[Any]:
+        """Let a SELECT of the entity read this level's columns instead, then those that it has beside the entity."""
+        beside = [each["expr"] for each in statement.column_descriptions[1:]]
+        projected = statement.with_only_columns(*self.columns, *beside, maintain_column_froms=True)
+        return self.joined(projected, beside)
 
-    def joined(self, statement: Select[Any]) -> Select[Any]:
-        """Add the many-to-ones."""
+    def joined(self, statement: Select[Any], beside: Sequence[Any] = ()) -> Select[Any]:
+        """Add the many-to-ones, and what to group by."""
         for join in self.joins:
             statement = statement.outerjoin(join)
-        return statement
+        return statement if self.groups is None else statement.group_by(*self.groups, *beside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

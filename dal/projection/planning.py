@@ -15,6 +15,7 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, Relationsh
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.sql.util import ClauseAdapter
 
+from dal.projection.aggregates import is_aggregate
 from dal.projection.fitting import refuse_null, refuse_other_nesting, refuse_other_type
 from dal.projection.markers import Expr, From, Load
 from dal.projection.names import Member, Place, attribute, member
@@ -39,7 +40,7 @@ def plan_of(model: Any, into: Any) -> Level:
 
 @lru_cache(maxsize=KEPT)
 def _value(expression: Any) -> Level:
-    return Level((expression,), (), Node.of(lambda columns: list(columns[0]), [FromColumn(0)]), ())
+    return Level((expression,), (), None, Node.of(lambda columns: list(columns[0]), [FromColumn(0)]), ())
 
 
 @lru_cache(maxsize=KEPT)
@@ -59,7 +60,10 @@ class _Planner:
     def level(self, shape: Shape) -> Level:
         """Plan the whole level, and those below."""
         node = self._node(shape, ())
-        return Level(tuple(self._columns.values()), tuple(self._joins), node, tuple(self._children))
+        columns = tuple(self._columns.values())
+        single = tuple(column for column in columns if not is_aggregate(column))
+        groups = None if len(single) == len(columns) else single
+        return Level(columns, tuple(self._joins), groups, node, tuple(self._children))
 
     def _node(self, shape: Shape, path: Path) -> Node:
         planned = ((field.name, self._value(Place(shape, field), path)) for field in shape.fields)

@@ -5,7 +5,9 @@ Refuses: planning.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Hashable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -110,29 +112,55 @@ class BySession:
         return Rows((await self._session.execute(statement, dict(values))).all())
 
 
-async def read(source: ProjectionSource, level: Level, statement: Select[Any]) -> list[Any]:
-    """Read *statement*, a SELECT of the entity that *level* is planned for: a round trip for it, one for each child."""
-    return assemble(level, await fetch(source, level, statement))
+async def read(
+    source: ProjectionSource, level: Level, statement: Select[Any], *, concurrent: bool = False
+) -> list[Any]:
+    """Read *statement*, a SELECT of the entity that *level* is planned for: a round trip for it, one for each child.
+
+    If *concurrent*, each child of the root is read on a connection of its own, at the same time as the others.
+    """
+    plain = not changes_statements(statement.get_execution_options())
+    async with sending(source, plain=plain) as sender:
+        rows = await sender.asked(level, statement)
+        if not concurrent:
+            await complete(sender, level, rows)
+    if concurrent:
+        await _complete_at_once(source, level, rows)
+    return assemble(level, rows)
 
 
-async def fetch(source: ProjectionSource, level: Level, statement: Select[Any]) -> Rows:
-    """Read the rows of *statement*, and of all that belongs to them."""
-    if not changes_statements(statement.get_execution_options()):
+@asynccontextmanager
+async def sending(source: ProjectionSource, *, plain: bool = True) -> AsyncGenerator[Sender]:
+    """Lend what sends: on the driver's connection if a *plain* statement may go there, else SQLAlchemy."""
+    if plain:
         async with source.reading_driver() as driver:
             if driver is not None:
-                on_driver = OnDriver(driver, source.statements)
-                return await complete(on_driver, level, await on_driver.asked(level, statement))
+                yield OnDriver(driver, source.statements)
+                return
     async with source.reading() as session:
-        by_session = BySession(session)
-        return await complete(by_session, level, await by_session.asked(level, statement))
+        yield BySession(session)
+
+
+async def _complete_at_once(source: ProjectionSource, level: Level, rows: Rows) -> None:
+    """Read what belongs to *rows*, having given their connection back: nobody who holds one waits for another."""
+
+    async def one(child: Child) -> None:
+        async with sending(source) as sender:
+            rows.children[child] = await fetch_children(sender, child, _keys(child, rows))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for child in level.children if rows.rows else ():
+                group.create_task(one(child))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 async def complete(sender: Sender, level: Level, rows: Rows) -> Rows:
     """Read what belongs to *rows*, and to that, level by level."""
     if rows.rows:
         for child in level.children:
-            keys = dict.fromkeys(key for key in rows.keys(child.parent) if key is not None)
-            rows.children[child] = await fetch_children(sender, child, list(keys))
+            rows.children[child] = await fetch_children(sender, child, _keys(child, rows))
     return rows
 
 
@@ -142,3 +170,7 @@ async def fetch_children(sender: Sender, child: Child, keys: Sequence[Any]) -> R
     names = key_names(len(child.own))
     values = dict(zip(names, arrays or [[] for _ in names], strict=True))
     return await complete(sender, child.level, await sender.fixed(child, child.statement, values))
+
+
+def _keys(child: Child, parents: Rows) -> list[Any]:
+    return list(dict.fromkeys(key for key in parents.keys(child.parent) if key is not None))

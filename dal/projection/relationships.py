@@ -32,7 +32,7 @@ class Related:
 
     def statement(self, level: Level, load: Load) -> Select[Any]:
         """Read *level*, then the own columns, of all whose keys are in the arrays."""
-        rows = level.joined(self._from(select(*level.columns, *self.own)).where(*load.where))
+        rows = level.joined(self._from(select(*level.columns, *self.own)).where(*load.where), self.own)
         if load.limit is None:
             return self._among(rows).order_by(*load.order_by)
         return self._limited(rows, load)
