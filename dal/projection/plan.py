@@ -79,8 +79,9 @@ class Level:
 
     def project(self, statement: Select[Any]) -> Select[Any]:
         """Let a SELECT of the entity read this level's columns instead, then those that it has beside the entity."""
-        beside = [each["expr"] for each in statement.column_descriptions[1:]]
-        projected = statement.with_only_columns(*self.columns, *beside, maintain_column_froms=True)
+        beside: list[Any] = [each["expr"] for each in statement.column_descriptions[1:]]
+        columns: list[Any] = [*self.columns, *beside]
+        projected: Select[Any] = statement.with_only_columns(*columns, maintain_column_froms=True)
         return self.joined(projected, beside)
 
     def joined(self, statement: Select[Any], beside: Sequence[Any] = ()) -> Select[Any]:
