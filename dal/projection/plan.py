@@ -81,7 +81,7 @@ class Level:
         """Let a SELECT of the entity read this level's columns instead, then those that it has beside the entity."""
         beside: list[Any] = [each["expr"] for each in statement.column_descriptions[1:]]
         columns: list[Any] = [*self.columns, *beside]
-        projected: Select[Any] = statement.with_only_columns(*columns, maintain_column_froms=True)
+        projected: Any = statement.with_only_columns(*columns, maintain_column_froms=True)
         return self.joined(projected, beside)
 
     def joined(self, statement: Select[Any], beside: Sequence[Any] = ()) -> Select[Any]:
