@@ -23,6 +23,7 @@ import msgspec
 import pydantic
 import pydantic.dataclasses
 from sqlalchemy import func
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 from typing_extensions import ReadOnly, TypeAliasType, TypedDict
 
 from dal.projection import Expr, From, Load
@@ -30,6 +31,7 @@ from dal.projection import Expr, From, Load
 if TYPE_CHECKING:
     from decimal import Decimal
 
+DecimalS = NewType("DecimalS", int)
 T = TypeVar("T")
 U = TypeVar("U")
 COUNT = Expr(func.count())
@@ -336,7 +338,47 @@ class Hinted:
     deep: Annotated[list[list[Plain]], NAME]
 
 
+class MarkedModel(pydantic.BaseModel):
+    total: Annotated[int, COUNT, pydantic.Field(gt=0)]
+    name: Annotated[str, NAME] | None = None
+    parts: Annotated[list[Model], NEWEST] = []
+
+
+class MarkedModelBelow(MarkedModel):
+    more: int = 0
+
+
+class MarkedStruct(msgspec.Struct):
+    total: Annotated[int, COUNT, msgspec.Meta(gt=0)]
+    name: Annotated[str, NAME] | None
+    parts: Annotated[list[Struct], NEWEST]
+
+
+class MarkedPair(NamedTuple):
+    total: Annotated[int, COUNT]
+    name: Annotated[str, NAME] | None
+    parts: Annotated[list[Struct], NEWEST]
+
+
+class MarkedMapping(TypedDict):
+    total: Annotated[int, COUNT]
+    name: NotRequired[Annotated[ReadOnly[str], NAME] | None]
+    parts: Annotated[Required[list[Struct]], NEWEST]
+
+
+MARKED: Final[list[Any]] = [MarkedModel, MarkedModelBelow, MarkedStruct, MarkedPair, MarkedMapping]
+
+
 # What is refused.
+class Entities(MappedAsDataclass, DeclarativeBase):
+    pass
+
+
+class Entity(Entities):
+    __tablename__ = "entity"
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
 @dataclasses.dataclass
 class Box(Generic[T]):
     value: T
@@ -352,6 +394,7 @@ class Bare(msgspec.Struct):
 
 @dataclasses.dataclass
 class Absent:
+    decimals: list[DecimalS]
     number: int
     total: Decimal
 

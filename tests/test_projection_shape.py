@@ -16,7 +16,7 @@ from dal.projection import Expr, From, Load
 from dal.projection.shape import is_shape, refuse_circle, shape_of
 from tests import models
 from tests import projection_shapes as shapes
-from tests.projection_shapes import COUNT, NAME, NEWEST, VARIANTS
+from tests.projection_shapes import COUNT, MARKED, NAME, NEWEST, VARIANTS
 
 VALUES = {"number": st.integers(), "name": st.text(), "note": st.none() | st.text()}
 
@@ -209,6 +209,15 @@ def test_what_annotated_says_is_found(name, source, load):
     assert _hinted(name).load is load
 
 
+@pytest.mark.parametrize("type_", MARKED)
+def test_every_kind_keeps_what_annotated_says(type_):
+    fields = _fields(type_)
+    assert fields["total"].source is COUNT
+    assert fields["name"].source is NAME
+    assert fields["name"].is_optional
+    assert fields["parts"].load is NEWEST
+
+
 @pytest.mark.parametrize("name", ["listed", "sequence", "collected", "iterated", "newest"])
 def test_a_list_stays_the_list_it_is(name):
     rows = [object()]
@@ -285,6 +294,7 @@ def test_markers_compare_by_identity():
         ([], "an object of list is none of what"),
         (pydantic.RootModel[int], "RootModel[int] is none of what"),
         (models.Account, "Account is an entity: leave into= out."),
+        (shapes.Entity, "Entity is an entity: leave into= out."),
         (shapes.Box[int], "tests.projection_shapes.Box[int] is a generic alias: write a class without"),
         (shapes.Box, "Box.value has the type variable T: write a class without"),
         (shapes.ModelBox, "ModelBox.value has the type variable T: write a class without"),

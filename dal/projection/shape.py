@@ -5,6 +5,7 @@ Pure, and knows no mapping. Refuses: a type of which nothing certain can be read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -92,7 +93,7 @@ def _whose(type_: Any, missing: str) -> str:
     """Name the field too whose annotation shows what is missing."""
     for each in type_.__mro__:
         for name, hint in vars(each).get("__annotations__", {}).items():
-            if missing in (hint if isinstance(hint, str) else repr(hint)):
+            if re.search(rf"\b{re.escape(missing)}\b", hint if isinstance(hint, str) else repr(hint)):
                 return f"{type_.__qualname__}.{name}"
     return str(type_.__qualname__)
 
