@@ -362,7 +362,7 @@ class MarkedPair(NamedTuple):
 
 class MarkedMapping(TypedDict):
     total: Annotated[int, COUNT]
-    name: NotRequired[Annotated[ReadOnly[str], NAME] | None]
+    name: NotRequired[ReadOnly[Annotated[str, NAME] | None]]
     parts: Annotated[Required[list[Struct]], NEWEST]
 
 
