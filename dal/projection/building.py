@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter
-from keyword import iskeyword
 from typing import Any, TypeAlias
 
 from dal.errors import ProjectionError
-from dal.projection.kinds import Kind, kind_of, parameters_of
+from dal.projection.kinds import Kind, kind_of, parameters_of, validates_itself
 
 # One iterable of values per name, all of the same length.
 Columns: TypeAlias = Sequence[Iterable[Any]]
@@ -31,13 +30,11 @@ def maker_of(type_: Any, names: Sequence[str]) -> Maker:
             f"no field of {type_.__qualname__} has a value to read: name one at least as an attribute of the entity, "
             "or give one its From() or Expr()."
         )
-    kind = kind_of(type_)
-    if kind is Kind.TYPED_DICT:
-        return _compiled(names, "{mapping}")
-    if kind is Kind.MODEL:
-        return _validating(type_, _model_maker(type_, names))
-    maker = _positional_maker(type_, names) or _compiled(names, "make({arguments})", type_)
-    return _validating(type_, maker) if hasattr(type_, "__pydantic_validator__") else maker
+    if validates_itself(type_):
+        return _validating_maker(type_, names)
+    if kind_of(type_) is Kind.TYPED_DICT:
+        return _compiled(names, "{mapping}", {})
+    return _positional_maker(type_, names) or _compiled(names, "type_({arguments})", {"type_": type_})
 
 
 def _positional_maker(type_: Any, names: Sequence[str]) -> Maker | None:
@@ -50,42 +47,43 @@ def _positional_maker(type_: Any, names: Sequence[str]) -> Maker | None:
     return lambda columns: list(map(type_, *(columns[place] for place in places)))
 
 
-def _model_maker(type_: Any, names: Sequence[str]) -> Maker:
-    """Validate each object by itself: a list of them in one call is not faster, and holds all the dicts."""
+def _validating_maker(type_: Any, names: Sequence[str]) -> Maker:
+    """Validate each row by itself: a list of them in one call is not faster, and holds all the dicts."""
+    core = sys.modules["pydantic_core"]
     owners = _owners_of_aliases(type_)
     # Aliases go before names, and must go on to work in documents inside: they are left out only where a name would be
     # taken for another field's alias.
     is_taken = any(owners.get(name, name) != name for name in names)
     flags = ", by_name=True" * bool(owners) + ", by_alias=False" * is_taken
-    return _compiled(names, f"make({{mapping}}{flags})", type_.__pydantic_validator__.validate_python)
-
-
-def _validating(type_: Any, make: Maker) -> Maker:
-    refused = sys.modules["pydantic_core"].ValidationError
+    # A dataclass that is strict takes no dict: this is what its constructor does, which has no flags.
+    is_dataclass = kind_of(type_) is Kind.DATACLASS
+    row = "arguments((), {mapping}), self_instance=type_.__new__(type_)" if is_dataclass else "{mapping}"
+    known = {"validate": type_.__pydantic_validator__.validate_python, "arguments": core.ArgsKwargs, "type_": type_}
+    make = _compiled(names, f"validate({row}{flags})", known)
 
     def made(columns: Columns) -> list[Any]:
         try:
             return make(columns)
-        except refused as error:
-            raise ProjectionError(
-                f"{type_.__qualname__} refuses a row: {_places(type_, error)}. "
-                "Make its annotations and validators fit what the columns hold, or correct the rows."
-            ) from error
+        except core.ValidationError as error:
+            raise _refusal(type_, {} if is_taken else owners, error) from error
 
     return made
 
 
-def _places(type_: Any, error: Any) -> str:
+def _refusal(type_: Any, owners: Mapping[str, str], error: Any) -> ProjectionError:
     """Name fields and types of error: values, and keys inside of documents, are nobody's business."""
-    owners = _owners_of_aliases(type_)
     found = error.errors(include_url=False, include_context=False, include_input=False)
     heads = [(each["loc"][0] if each["loc"] else "the whole", each["type"]) for each in found]
-    return ", ".join(dict.fromkeys(f"{owners.get(head, head)} ({kind})" for head, kind in heads))
+    told = ", ".join(dict.fromkeys(f"{owners.get(head, head)} ({kind})" for head, kind in heads))
+    return ProjectionError(
+        f"{type_.__qualname__} refuses a row: {told}. Make its annotations and validators fit what the columns hold, "
+        "or correct the rows."
+    )
 
 
 def _owners_of_aliases(type_: Any) -> Mapping[str, str]:
     """Tell by the first word of each alias which field has it."""
-    fields = getattr(type_, "__pydantic_fields__", {})
+    fields = type_.__pydantic_fields__
     return {head: name for name, each in fields.items() for head in _heads(each.validation_alias)}
 
 
@@ -96,21 +94,17 @@ def _heads(alias: Any) -> list[Any]:
     return [each if isinstance(each, str) else each.path[0] for each in choices]
 
 
-def _compiled(names: Sequence[str], row: str, make: Any = None) -> Maker:
-    """Compile a comprehension over the columns that makes *row*, of `{mapping}` or of `{arguments}`, of each row.
+def _compiled(names: Sequence[str], row: str, known: dict[str, Any]) -> Maker:
+    """Compile a comprehension that makes *row*, of `{mapping}` or `{arguments}` and what is *known*, of each row.
 
-    The names stand in its code: `make(**dict(zip(names, row)))` takes twice as long for dicts and dataclasses, eight
-    times for a Struct.
+    The fields' names stand in its code: `type_(**dict(zip(names, row)))` takes twice as long for dicts and dataclasses,
+    eight times for a Struct.
     """
     values = [f"v{number}" for number in range(len(names))]
     cells = list(zip(names, values, strict=True))
     mapping = ", ".join(f"{name!r}: {value}" for name, value in cells)
-    arguments = ", ".join(map(_argument, names, values))
+    arguments = ", ".join(f"{name}={value}" for name, value in cells)
     made = row.format(mapping=f"{{{mapping}}}", arguments=arguments)
     source = f"lambda columns: [{made} for {', '.join(values)}, in zip(*columns)]"
-    maker: Maker = eval(source, {"make": make})  # noqa: S307 # of fields' names only, as literals or identifiers
+    maker: Maker = eval(source, known)  # noqa: S307 # of fields' names only, as literals or identifiers
     return maker
-
-
-def _argument(name: str, value: str) -> str:
-    return f"{name}={value}" if name.isidentifier() and not iskeyword(name) else f"**{{{name!r}: {value}}}"

@@ -39,6 +39,7 @@ def field_of(owner: str, name: str, annotation: Any, *, is_required: bool) -> Fi
     collection, inner = collection_of(read.bare) or (None, None)
     item = without_metadata(inner)
     _refuse_open(where, annotation)
+    _refuse_bare_markers(where, read)
     _refuse_inner_markers(where, inner)
     source, load = _source(where, read), _load(where, read)
     if load is not None and collection is None:
@@ -88,6 +89,12 @@ def _refuse_inner_markers(where: str, item: Any) -> None:
     found = [type(each).__name__ for each in read_hint(item).metadata if isinstance(each, From | Expr | Load)]
     if found:
         raise ProjectionError(f"{where} has {found[0]}() inside of its collection: write Annotated[list[...], ...].")
+
+
+def _refuse_bare_markers(where: str, read: Hint) -> None:
+    for each in (From, Expr, Load):
+        if any(each is found for found in read.metadata):
+            raise ProjectionError(f"{where} has {each.__name__} without brackets: write {each.__name__}(...).")
 
 
 def _source(where: str, read: Hint) -> From | Expr | None:

@@ -49,11 +49,18 @@ def required_of(type_: Any, kind: Kind) -> set[str]:
     """Give what has no default; arguments of a constructor too that are no fields."""
     if kind is Kind.TYPED_DICT:
         return set(type_.__required_keys__)
-    if kind is Kind.MODEL:
-        return {name for name, each in type_.model_fields.items() if each.is_required()}
+    if validates_itself(type_):
+        return {name for name in hints_of(type_, kind) if type_.__pydantic_fields__[name].is_required()}
     parameters = parameters_of(type_)
     bare = {each.name for each in parameters.values() if each.default is each.empty}
-    return bare | {name for name in _names_of(type_, kind) if name not in parameters}
+    fields = dataclasses.fields(type_) if kind is Kind.DATACLASS else ()
+    # A constructor of one's own may have other arguments than the fields.
+    return bare | {each.name for each in fields if each.init and each.name not in parameters and not _has_default(each)}
+
+
+def validates_itself(type_: Any) -> bool:
+    """Tell whether pydantic made this very class; one made of it by other means goes by its constructor."""
+    return "__pydantic_validator__" in vars(type_)
 
 
 def parameters_of(type_: Any) -> Mapping[str, Parameter]:
@@ -69,6 +76,10 @@ def has_hash(type_: Any) -> bool:
         config = type_.__struct_config__
         return bool(config.frozen or not config.eq or "__hash__" in vars(type_))
     return getattr(type_, "__hash__", None) is not None
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
 def _annotated(annotation: Any, metadata: list[Any]) -> Any:

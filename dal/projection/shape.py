@@ -85,8 +85,8 @@ def _resolved(type_: Any, kind: Kind) -> dict[str, Any]:
     try:
         return hints_of(type_, kind)
     except (NameError, AttributeError, TypeError, SyntaxError) as error:
-        missing = getattr(error, "name", None) or str(error)
-        raise unresolved(_whose(type_, missing), str(error) or missing) from error
+        told = str(error).partition("\n")[0]
+        raise unresolved(_whose(type_, getattr(error, "name", None) or told), told) from error
 
 
 def _whose(type_: Any, missing: str) -> str:
@@ -121,7 +121,7 @@ def _way_back(goal: Any, type_: Any, seen: set[Any]) -> list[str] | None:
 
 
 def _fields_as_far_as_known(type_: Any) -> tuple[Field, ...]:
-    """Give none of a type inside that cannot be read: it may be a column's value, and is else refused later."""
+    """Give none for a type that cannot be read: it may be a column's value, and else is refused when asked for."""
     try:
         return _fields_of(type_)
     except ProjectionError:
