@@ -158,7 +158,8 @@ def test_a_refused_row_names_type_field_and_kind_and_no_value(type_, columns, to
         maker([[value] for value in columns.values()])
     assert str(caught.value).startswith(told)
     assert "s3cret" not in str(caught.value)
-    assert isinstance(caught.value.__cause__, pydantic.ValidationError)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__  # pydantic's own words have the value
 
 
 def test_a_generic_model_of_a_type_is_a_type():

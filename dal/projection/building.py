@@ -65,7 +65,8 @@ def _validating_maker(type_: Any, names: Sequence[str]) -> Maker:
         try:
             return make(columns)
         except core.ValidationError as error:
-            raise _refusal(type_, {} if is_taken else owners, error) from error
+            # Its own text, which a traceback would show, has the values.
+            raise _refusal(type_, {} if is_taken else owners, error) from None
 
     return made
 
