@@ -11,6 +11,7 @@ PACKAGES = [
     "dal",
     "dal.copy",
     "dal.errors",
+    "dal.keyset",
     "dal.loading",
     "dal.locks",
     "dal.migrations",

@@ -74,6 +74,10 @@ class ProjectionError(DALError):
     """A type that cannot be read from a mapped class; nothing was sent, unless it refused a row that was read."""
 
 
+class KeysetError(DALError):
+    """A page was asked for that cannot be: by its bookmark, its ordering, its limit; nothing was sent."""
+
+
 class MigrationError(DALError):
     """A database is not at the revision it must be at, or could not be brought there."""
 

@@ -1,10 +1,11 @@
 """Reads whose return type is the loading plan."""
 
+from dal.projection.assembly import assemble
 from dal.projection.compiling import Statements
 from dal.projection.lookup import get, get_many, lookup_of
 from dal.projection.markers import Expr, From, Load
 from dal.projection.planning import plan_of
-from dal.projection.reading import ProjectionSource, read
+from dal.projection.reading import ProjectionSource, fetch, read
 
 __all__ = [
     "Expr",
@@ -12,6 +13,8 @@ __all__ = [
     "Load",
     "ProjectionSource",
     "Statements",
+    "assemble",
+    "fetch",
     "get",
     "get_many",
     "lookup_of",

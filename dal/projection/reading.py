@@ -119,6 +119,11 @@ async def read(
 
     If *concurrent*, each child of the root is read on a connection of its own, at the same time as the others.
     """
+    return assemble(level, await fetch(source, level, statement, concurrent=concurrent))
+
+
+async def fetch(source: ProjectionSource, level: Level, statement: Select[Any], *, concurrent: bool = False) -> Rows:
+    """Read the rows of *statement*, and what belongs to them; columns beside the entity come last in each row."""
     plain = not changes_statements(statement.get_execution_options())
     async with sending(source, plain=plain) as sender:
         rows = await sender.asked(level, statement)
@@ -126,7 +131,7 @@ async def read(
             await complete(sender, level, rows)
     if concurrent:
         await _complete_at_once(source, level, rows)
-    return assemble(level, rows)
+    return rows
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 from sqlalchemy import ColumnExpressionArgument, Integer, Select, SQLColumnExpression, func, literal_column, select
@@ -10,9 +11,10 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import LockNotAvailable, NotFound, UnitOfWorkError
+from dal.keyset import Count, CountAs, Counting, OrderBy, Ordering, Page, Window
 from dal.loading import raise_unloaded
 from dal.locks import RowLock, Strength, row_lock
-from dal.projection import ProjectionSource, get, get_many, lookup_of, plan_of, read
+from dal.projection import ProjectionSource, assemble, fetch, get, get_many, lookup_of, plan_of, read
 from dal.read.statement import has_identity, key_words, select_where
 
 E = TypeVar("E", bound=DeclarativeBase)
@@ -20,7 +22,6 @@ T = TypeVar("T")
 
 # A type whose fields say what to read, or an attribute or expression that is read by itself.
 Into: TypeAlias = type[T] | SQLColumnExpression[T]
-OrderBy: TypeAlias = ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]]
 
 _THERE: Final[SQLColumnExpression[int]] = literal_column("1", Integer)
 
@@ -187,6 +188,58 @@ class Reads(Generic[E]):
         return await self._read(statement, into, options, None if lock is None else RowLock(lock))
 
     @overload
+    async def page(
+        self,
+        *where: ColumnExpressionArgument[bool],
+        limit: int,
+        order_by: OrderBy | Ordering = (),
+        after: str | None = None,
+        before: str | None = None,
+        count: CountAs | None = None,
+        options: Sequence[ORMOption] = (),
+    ) -> Page[E]: ...
+    @overload
+    async def page(
+        self,
+        *where: ColumnExpressionArgument[bool],
+        into: Into[T],
+        limit: int,
+        order_by: OrderBy | Ordering = (),
+        after: str | None = None,
+        before: str | None = None,
+        count: CountAs | None = None,
+    ) -> Page[T]: ...
+    async def page(
+        self,
+        *where: ColumnExpressionArgument[bool],
+        into: Into[Any] | None = None,
+        limit: int,
+        order_by: OrderBy | Ordering = (),
+        after: str | None = None,
+        before: str | None = None,
+        count: CountAs | None = None,
+        options: Sequence[ORMOption] = (),
+    ) -> Page[Any]:
+        """Read up to *limit* entities after or before the bookmark of another page, or from the beginning.
+
+        The primary key is appended to *order_by*, unless it is unique already; an `Ordering` made once also signs
+        bookmarks. *count* is of all that satisfy the conditions: `"exact"`, up to a number, or `"estimated"` by the
+        planner. One round trip, one for each collection, and one more for a count of what is not all on the page. A
+        bookmark that was cut, forged or made for another ordering raises `KeysetError`, and nothing is sent. See
+        docs/pages.md.
+        """
+        window = Window.on(Ordering.for_page(self._model, order_by), limit, after=after, before=before)
+        counting = None if count is None else Counting.by(count)
+        statement = select(self._model).where(*where)
+        page = await self._page(window, statement, into, options)
+        if counting is None:
+            return page
+        if window.is_all(page):
+            return replace(page, count=Count(len(page.items)))
+        async with self._source.reading() as session:
+            return replace(page, count=counting.count(await session.scalar(counting.of(statement))))
+
+    @overload
     async def claim(
         self,
         limit: int,
@@ -235,6 +288,19 @@ class Reads(Generic[E]):
         async with self._source.reading() as session:
             result = await session.scalars(statement.options(raise_unloaded(), *options))
             return result.unique().all()
+
+    async def _page(
+        self, window: Window, statement: Select[E], into: Into[Any] | None, options: Sequence[ORMOption]
+    ) -> Page[Any]:
+        if into is not None:
+            _refuse_options(options)
+            level = plan_of(self._model, into)
+            found = await fetch(self._source, level, window.of(statement))
+            return window.page(assemble(level, found), [row[-window.width :] for row in found.rows])
+        async with self._source.reading() as session:
+            result = await session.execute(window.of(statement).options(raise_unloaded(), *options))
+            rows = result.unique().all()
+            return window.page([row[0] for row in rows], [row[1:] for row in rows])
 
     async def _read_concurrently(self, statement: Select[E], into: Into[Any] | None) -> Sequence[Any]:
         if into is None or self._source.is_transaction:
