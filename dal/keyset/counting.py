@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import ClauseElement, Executable, Select, func, literal_column, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.visitors import InternalTraversal
 
 from dal.errors import KeysetError
 from dal.keyset.page import Count
@@ -24,9 +23,7 @@ _WAYS: Final = ("exact", "estimated")
 class _Explain(Executable, ClauseElement):
     """The plan of a statement, as JSON. Nothing is executed."""
 
-    __visit_name__ = "dal_explain"
-    _traverse_internals = [("statement", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 # of its cache key
-    inherit_cache = None
+    inherit_cache = False  # of a cached one SQLAlchemy asks for its columns
 
     def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement

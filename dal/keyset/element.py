@@ -14,12 +14,10 @@ from sqlalchemy import (
     Table,
     Text,
     UnaryExpression,
-    asc,
     select,
     type_coerce,
     types,
 )
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Mapper, QueryableAttribute, RelationshipProperty
 from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import operators
@@ -58,7 +56,7 @@ class Element:
     @property
     def clause(self) -> ColumnElement[Any]:
         """The element of ORDER BY. Only NULLs that stand elsewhere than by default are named, as in an index."""
-        ordered = self.expression.desc() if self.is_descending else self.expression.asc()
+        ordered = self.operand.desc() if self.is_descending else self.operand.asc()
         if self.nulls_first == self.is_descending:
             return ordered
         return ordered.nulls_first() if self.nulls_first else ordered.nulls_last()
@@ -84,8 +82,7 @@ def element_of(mapper: Mapper[Any], argument: ColumnExpressionArgument[Any]) -> 
     expression, modifiers = _unwrapped(argument)
     attribute, is_nullable = _column_of(mapper, expression)
     is_descending = operators.desc_op in modifiers
-    nulls = next((each for each in modifiers if each in _MODIFIERS[2:]), None)
-    nulls_first = is_descending if nulls is None else nulls is operators.nulls_first_op
+    nulls_first = operators.nulls_first_op in modifiers or (is_descending and operators.nulls_last_op not in modifiers)
     carried = carried_as(_type_of(expression), argument)
     if attribute is None:
         _refuse_other_tables(mapper, expression, argument)
@@ -102,27 +99,18 @@ def _words(expression: ColumnElement[Any]) -> str:
 def _unwrapped(argument: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], list[Any]]:
     if isinstance(argument, QueryableAttribute) and isinstance(argument.property, RelationshipProperty):
         raise KeysetError(f"{argument} is a relationship: order by its columns.")
-    expression: Any = _as_expression(argument)
+    expression: Any = argument
+    while hasattr(expression, "__clause_element__"):
+        expression = expression.__clause_element__()
     modifiers: list[Any] = []
     while isinstance(expression, UnaryExpression) and expression.modifier in _MODIFIERS:
         modifiers.append(expression.modifier)
         expression = expression.element
-    while isinstance(expression, Label) or expression.__visit_name__ == "label_reference":
+    while isinstance(expression, Label) or getattr(expression, "__visit_name__", "") == "label_reference":
         expression = expression.element
     if not isinstance(expression, ColumnElement):
-        raise _no_expression(argument)
-    return expression, modifiers[1:]  # but for the one of ours
-
-
-def _as_expression(argument: Any) -> Any:
-    try:
-        return asc(argument)
-    except ArgumentError as error:
-        raise _no_expression(argument) from error
-
-
-def _no_expression(argument: object) -> KeysetError:
-    return KeysetError(f"{argument} is no expression of one value: give attributes, such as Order.placed.desc().")
+        raise KeysetError(f"{argument} is no expression of one value: give attributes, such as Order.placed.desc().")
+    return expression, modifiers
 
 
 def _column_of(mapper: Mapper[Any], expression: ColumnElement[Any]) -> tuple[str | None, bool]:

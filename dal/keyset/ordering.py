@@ -37,7 +37,7 @@ class Ordering:
         of another table, or of a type without an order.
         """
         mapper: Mapper[Any] = inspect(model)
-        given = order_by if isinstance(order_by, Sequence) else (order_by,)
+        given = order_by if isinstance(order_by, Sequence) and not isinstance(order_by, str) else (order_by,)
         elements = _until_unique(mapper, [element_of(mapper, each) for each in given])
         words = "\n".join([model.__name__, *(each.words for each in elements)])
         return cls(model, elements, digest_of(words), checked_keys(keys))

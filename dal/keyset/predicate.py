@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, tuple_
+from sqlalchemy import ColumnElement, and_, null, or_, tuple_
 
 from dal.keyset.element import Element
 
@@ -31,15 +31,15 @@ def _beyond(elements: Sequence[Element], values: Values) -> ColumnElement[bool]:
     if _is_row(elements):
         return _row_beyond(elements, values)
     head, value = elements[0], values[0]
-    same = head.expression.is_(None) if value is None else head.operand == head.value(value)
+    same = _null(head) if value is None else head.operand == head.value(value)
     in_the_rest = and_(same, _beyond(elements[1:], values[1:]))
     return or_(*_alone_beyond(head, value), in_the_rest)
 
 
 def _alone_beyond(head: Element, value: str | None) -> list[ColumnElement[bool]]:
     if value is None:
-        return [head.expression.is_not(None)] if head.nulls_first else []
-    nulls = [head.expression.is_(None)] if _has_nulls_beyond(head) else []
+        return [head.operand.is_distinct_from(null())] if head.nulls_first else []
+    nulls = [_null(head)] if _has_nulls_beyond(head) else []
     return [_row_beyond([head], [value]), *nulls]
 
 
@@ -48,6 +48,11 @@ def _row_beyond(elements: Sequence[Element], values: Values) -> ColumnElement[bo
     place = [each.value(value) for each, value in zip(elements, values, strict=True) if value is not None]
     left, right = (row[0], place[0]) if len(row) == 1 else (tuple_(*row), tuple_(*place))
     return left < right if elements[0].is_descending else left > right
+
+
+def _null(element: Element) -> ColumnElement[bool]:
+    # The same as IS NULL to the planner, but for a composite value: that IS NULL also where only all its fields are.
+    return element.operand.is_not_distinct_from(null())
 
 
 def _is_row(elements: Sequence[Element]) -> bool:

@@ -108,7 +108,9 @@ def _item_of(array: types.ARRAY[Any], argument: object) -> TypeEngine[Any]:
             f"{argument} is an array of dates or floats, whose text depends on the session's settings: order by its "
             "elements one by one, or by an array of something else."
         )
-    return carried_as(array.item_type, argument)
+    kind = kind_of(array.item_type)
+    # Arrays are compared with arrays of the very same type only.
+    return kind if isinstance(kind, types.Integer) else carried_as(kind, argument)
 
 
 def _without_lengths(kind: TypeEngine[Any]) -> TypeEngine[Any]:  # noqa: C901, PLR0911 # a table of types, each with a reason
