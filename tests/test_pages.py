@@ -1,4 +1,4 @@
-"""Pages read on a real server: joined they are the whole, forwards and backwards, whatever the ordering and the type."""
+"""Pages read on a real server: joined they are the whole, in both directions, by every ordering and type."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ async def test_a_count_of_what_is_all_on_the_page_is_no_statement(pages):
 
 @pytest.mark.parametrize("count", [0, -1, True, "many"])
 async def test_an_unknown_way_to_count_is_refused(pages, count):
-    with StatementLog() as log, pytest.raises(KeysetError, match="^count="):
+    with StatementLog() as log, pytest.raises(KeysetError, match=r"^count="):
         await Readings(pages).page(limit=3, count=count)
     assert len(log) == 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     ColumnElement,
     ColumnExpressionArgument,
@@ -100,7 +101,7 @@ def _unwrapped(argument: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[A
     if isinstance(argument, QueryableAttribute) and isinstance(argument.property, RelationshipProperty):
         raise KeysetError(f"{argument} is a relationship: order by its columns.")
     expression: Any = argument
-    while hasattr(expression, "__clause_element__"):
+    while hasattr(expression, "__clause_element__") and not isinstance(expression, ClauseElement):
         expression = expression.__clause_element__()
     modifiers: list[Any] = []
     while isinstance(expression, UnaryExpression) and expression.modifier in _MODIFIERS:
