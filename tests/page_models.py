@@ -70,6 +70,15 @@ async def create(db: Database) -> None:
         await connection.run_sync(Base.metadata.create_all)
 
 
+class Note(Base):
+    """Belongs to a reading."""
+
+    __tablename__ = "page_note"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reading_id: Mapped[int] = mapped_column(ForeignKey("page_reading.id"))
+
+
 class Reading(Base):
     """Has NULLs and duplicates in every column that may have them."""
 
@@ -82,20 +91,9 @@ class Reading(Base):
     share: Mapped[float | None] = mapped_column(REAL)
     flag: Mapped[bool]
     notes: Mapped[list[Note]] = relationship(order_by="Note.id")
-
-
-class Note(Base):
-    """Belongs to a reading."""
-
-    __tablename__ = "page_note"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    reading_id: Mapped[int] = mapped_column(ForeignKey(Reading.id))
-
-
-Reading.noted = column_property(  # type: ignore[attr-defined] # it needs both classes
-    select(func.count(Note.id)).where(Note.reading_id == Reading.id).correlate(Reading).scalar_subquery()
-)
+    noted: Mapped[int] = column_property(
+        select(func.count(Note.id)).where(Note.reading_id == id).correlate_except(Note).scalar_subquery()
+    )
 
 
 class Post(Base):

@@ -103,7 +103,7 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, orderings(), st.integers(1, 5))
 async def test_pages_joined_are_the_unpaged_result(pages, rows, ordering, limit):
     await _fill(pages, rows)

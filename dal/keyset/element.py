@@ -91,7 +91,7 @@ def element_of(mapper: Mapper[Any], argument: ColumnExpressionArgument[Any]) -> 
 
 
 def _words(expression: ColumnElement[Any]) -> str:
-    if isinstance(expression, Column) and isinstance(expression.table, Table):
+    if isinstance(expression, Column) and hasattr(expression.table, "fullname"):
         return f"{expression.table.fullname}.{expression.name}"
     compiled = expression.compile(dialect=DIALECT)
     return f"{compiled} {sorted(compiled.params.items())}"
@@ -100,9 +100,7 @@ def _words(expression: ColumnElement[Any]) -> str:
 def _unwrapped(argument: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], list[Any]]:
     if isinstance(argument, QueryableAttribute) and isinstance(argument.property, RelationshipProperty):
         raise KeysetError(f"{argument} is a relationship: order by its columns.")
-    expression: Any = argument
-    while hasattr(expression, "__clause_element__") and not isinstance(expression, ClauseElement):
-        expression = expression.__clause_element__()
+    expression: Any = _clause_of(argument)
     modifiers: list[Any] = []
     while isinstance(expression, UnaryExpression) and expression.modifier in _MODIFIERS:
         modifiers.append(expression.modifier)
@@ -112,6 +110,12 @@ def _unwrapped(argument: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[A
     if not isinstance(expression, ColumnElement):
         raise KeysetError(f"{argument} is no expression of one value: give attributes, such as Order.placed.desc().")
     return expression, modifiers
+
+
+def _clause_of(argument: Any) -> Any:
+    while hasattr(argument, "__clause_element__") and not isinstance(argument, ClauseElement):
+        argument = argument.__clause_element__()
+    return argument
 
 
 def _column_of(mapper: Mapper[Any], expression: ColumnElement[Any]) -> tuple[str | None, bool]:

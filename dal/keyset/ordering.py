@@ -37,8 +37,7 @@ class Ordering:
         of another table, or of a type without an order.
         """
         mapper: Mapper[Any] = inspect(model)
-        given = order_by if isinstance(order_by, Sequence) and not isinstance(order_by, str) else (order_by,)
-        elements = _until_unique(mapper, [element_of(mapper, each) for each in given])
+        elements = _until_unique(mapper, [element_of(mapper, each) for each in _listed(order_by)])
         words = "\n".join([model.__name__, *(each.words for each in elements)])
         return cls(model, elements, digest_of(words), checked_keys(keys))
 
@@ -50,6 +49,10 @@ class Ordering:
         if not issubclass(model, order_by.model):
             raise KeysetError(f"the ordering is of {order_by.model.__name__}, and the page is of {model.__name__}.")
         return order_by
+
+
+def _listed(order_by: Any) -> Sequence[Any]:
+    return order_by if isinstance(order_by, Sequence) and not isinstance(order_by, str) else (order_by,)
 
 
 def _until_unique(mapper: Mapper[Any], given: Sequence[Element]) -> tuple[Element, ...]:
