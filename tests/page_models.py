@@ -92,7 +92,7 @@ class Reading(Base):
     flag: Mapped[bool]
     notes: Mapped[list[Note]] = relationship(order_by="Note.id")
     noted: Mapped[int] = column_property(
-        select(func.count(Note.id)).where(Note.reading_id == id).correlate_except(Note).scalar_subquery()
+        select(func.count(Note.id)).where(Note.reading_id == id).correlate_except(Note).scalar_subquery()  # noqa: A003 # the column above
     )
 
 
