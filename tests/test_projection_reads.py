@@ -209,3 +209,20 @@ async def test_conditions_of_other_tables_join_as_they_say(read_only: Database) 
         into=OrderCard,
     )
     assert [card.id for card in cards] == [2]
+
+
+async def test_a_page_comes_into_a_type_and_goes_on_from_its_bookmark(read_only: Database) -> None:
+    orders = Orders(read_only)
+    page = await orders.page(limit=1, order_by=Order.placed_on.desc(), into=OrderCard, count="exact")
+    assert ([card.id for card in page.items], page.has_next, str(page.count)) == ([2], True, "2")
+    following = await orders.page(limit=1, order_by=Order.placed_on.desc(), into=OrderCard, after=page.next)
+    assert ([card.id for card in following.items], following.has_next) == ([1], False)
+    assert [line.line_number for line in following.items[0].lines] == [1, 2]
+    back = await orders.page(limit=1, order_by=Order.placed_on.desc(), into=OrderCard, before=following.previous)
+    assert back.items == page.items
+
+
+async def test_a_page_into_a_type_is_a_statement_for_each_level(read_only: Database) -> None:
+    with StatementLog() as log:
+        await Orders(read_only).page(limit=5, into=OrderCard)
+    assert len(log) == 2

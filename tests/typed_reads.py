@@ -12,6 +12,7 @@ from sqlalchemy import func
 
 from dal.demo.models import Order
 from dal.demo.repositories import Orders
+from dal.keyset import Page
 
 
 @dataclass
@@ -57,3 +58,9 @@ async def values(orders: Orders) -> None:
     assert_type(await orders.list(into=Order.id), Sequence[int])
     assert_type(await orders.list(into=func.count(Order.id)), Sequence[int])
     assert_type(await orders.exists(1), bool)
+
+
+async def pages(orders: Orders) -> None:
+    assert_type(await orders.page(limit=1), Page[Order])
+    assert_type(await orders.page(Order.id > 1, limit=1, into=OrderCard), Page[OrderCard])
+    assert_type((await orders.page(limit=1, into=OrderCard)).items, Sequence[OrderCard])
