@@ -21,7 +21,7 @@ from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
-from dal.projection import Statements
+from dal.projection import IS_UNDERSTOOD, Statements
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
 from dal.transaction import Retry, Transaction, TransactionOptions, run
@@ -137,7 +137,7 @@ class Database:
 
     def reading_driver(self) -> AbstractAsyncContextManager[asyncpg.Connection | None]:
         """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
-        if is_session_hooked() or is_engine_hooked(self.engine.sync_engine):
+        if not IS_UNDERSTOOD or is_session_hooked() or is_engine_hooked(self.engine.sync_engine):
             return nullcontext()
         return self.pool.checkout()
 

@@ -20,7 +20,7 @@ from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
 from dal.locks import AdvisoryKey, Name, lock_until_end, patience_s
-from dal.projection import Statements
+from dal.projection import IS_UNDERSTOOD, Statements
 from dal.repository import Repository
 from dal.session import reading_driver
 from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
@@ -110,7 +110,7 @@ class UnitOfWork:
     async def reading_driver(self) -> AsyncGenerator[asyncpg.Connection | None]:
         """Lend the driver's connection to a repository's read, or None where a hook wants SQLAlchemy to send it."""
         async with self._turn:
-            yield await reading_driver(self.session)
+            yield await reading_driver(self.session) if IS_UNDERSTOOD else None
 
     @property
     def statements(self) -> Statements:

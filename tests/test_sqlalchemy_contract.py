@@ -1,7 +1,8 @@
 """What dal overrides and calls of SQLAlchemy's and asyncpg's private parts is there, as it counts on it.
 
 A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.pool.driver`, `dal.pool.connection`,
-`dal.pool.driver_transaction`, `dal.loading.raising` or `dal.testing.sandbox.transaction` stand on.
+`dal.pool.driver_transaction`, `dal.loading.raising`, `dal.projection.compiling`, `dal.hooks`, `dal.session` or
+`dal.testing.sandbox.transaction` stand on.
 """
 
 import asyncio
@@ -10,16 +11,20 @@ import inspect
 import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
-from sqlalchemy import AsyncAdaptedQueuePool, text
+from sqlalchemy import AsyncAdaptedQueuePool, Engine, Select, bindparam, event, select, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, dialect
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import InstanceState, RelationshipProperty, raiseload
 from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute
 from sqlalchemy.orm.strategy_options import _WildcardLoad
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 from dal.demo.models import Order
 from dal.loading import raising
 from dal.pool import LeasedQueuePool
 from dal.pool.driver import Watched
+from dal.projection import IS_UNDERSTOOD
 from tests.looking import connect, until, until_running
 
 # A function, and how its arguments begin.
@@ -38,6 +43,11 @@ ARGUMENTS = [
     (asyncpg.Connection._process_log_message, ["self", "fields", "last_query"]),
     (Transaction.__init__, ["self", "connection", "isolation", "readonly", "deferrable"]),
     (Transaction.__aexit__, ["self", "extype", "ex", "tb"]),
+    (SQLCompiler.construct_params, ["self", "params", "extracted_parameters", "escape_names"]),
+    (SQLCompiler._process_parameters_for_postcompile, ["self", "parameters"]),
+    (TypeEngine._cached_result_processor, ["self", "dialect", "coltype"]),
+    (Select._generate_cache_key, ["self"]),
+    (AsyncAdapt_asyncpg_connection._start_transaction, ["self"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),
     (_LazyLoader._invoke_raise_load, ["self", "state", "passive", "lazy"]),
@@ -176,3 +186,53 @@ async def test_the_last_statement_is_found_in_sqlalchemys_cache(db):
         mark = watched.mark()
         await watched.driver.fetch("SELECT 3")
         assert (watched.statement_since(mark), watched.mark() == mark) == (None, False)
+
+
+def test_projections_do_not_fall_back_to_sqlalchemys_own_way():
+    assert IS_UNDERSTOOD
+
+
+def test_a_statement_compiled_for_a_key_takes_the_values_of_another_with_the_same_key():
+    def asked(key, statuses):
+        return select(Order).where(Order.id > key, Order.status.in_(statuses)).limit(key)
+
+    first, second = asked(1, ["a"]), asked(2, ["b", "c"])
+    key, other = first._generate_cache_key(), second._generate_cache_key()
+    assert key.key == other.key
+    compiled = first.compile(dialect=dialect(), cache_key=key)
+    values = compiled.construct_params(
+        extracted_parameters=other.bindparams, escape_names=False, _no_postcompile=True, _collected_params=other.params
+    )
+    state = compiled._process_parameters_for_postcompile(values)
+    assert [state.parameters[name] for name in state.positiontup] == [2, 2, "b", "c"]
+
+
+def test_result_columns_have_the_types_in_the_order_of_the_select():
+    compiled = select(Order.status, Order.id, bindparam("x", 1)).compile(dialect=dialect())
+    assert [type(column.type) for column in compiled._result_columns] == [
+        type(Order.status.type), type(Order.id.type), type(bindparam("x", 1).type)
+    ]  # fmt: skip
+
+
+async def test_an_engine_knows_that_it_has_had_listeners(db, monkeypatch):
+    monkeypatch.setattr(Engine, "_has_events", False)  # whatever other tests have listened to
+    engine = db.engine.sync_engine
+    assert engine._has_events is False
+
+    def heard(*_):
+        pass
+
+    event.listen(engine, "before_execute", heard)
+    assert engine._has_events is True
+    event.remove(engine, "before_execute", heard)
+
+
+async def test_a_listener_on_the_class_is_known_to_every_engine(db, monkeypatch):
+    monkeypatch.setattr(Engine, "_has_events", False)
+
+    def heard(*_):
+        pass
+
+    event.listen(Engine, "after_cursor_execute", heard)
+    assert db.engine.sync_engine._has_events is True
+    event.remove(Engine, "after_cursor_execute", heard)

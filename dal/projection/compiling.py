@@ -1,7 +1,8 @@
 """SELECTs compiled once, as the driver takes them: text, arguments in order, and what is done to each column's values.
 
 The one module that uses SQLAlchemy's private compiler: cache keys, bind processors and result columns, held by a
-contract test. Refuses: sending anything.
+contract test. With a SQLAlchemy that `IS_UNDERSTOOD` does not know, every statement is SQLAlchemy's own to send.
+Refuses: sending anything.
 """
 
 from __future__ import annotations
@@ -12,10 +13,20 @@ from typing import Any, Final
 from sqlalchemy import Engine, Select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.cache_key import CacheKey
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import LRUCache
 
 from dal.projection.assembly import Processor
 
+IS_UNDERSTOOD: Final = (
+    hasattr(SQLCompiler, "_process_parameters_for_postcompile")
+    and hasattr(SQLCompiler, "_bind_processors")
+    and hasattr(SQLCompiler, "post_compile_params")
+    and hasattr(SQLCompiler, "literal_execute_params")
+    and hasattr(TypeEngine, "_cached_result_processor")
+    and hasattr(Select, "_generate_cache_key")
+)
 # As SQLAlchemy's own cache for an engine.
 KEPT: Final = 500
 
