@@ -150,7 +150,7 @@ class Bench:
             ways = [Contender(name, partial(checkout_s, pools[name], self.size.checkouts)) for name in pools]
             middle = await self._alternate("checkout", ways)
         costs = {name: seconds / self.size.checkouts * 1e6 for name, seconds in middle.items()}
-        self._beside("checkout_cost_us", costs)
+        self.report.beside("checkout_cost_us", costs)
         self._ratio("checkout_cost_vs_sqlalchemy", against("sqlalchemy", costs), "1.1 or less", "none")
         self._ratio("checkout_cost_vs_asyncpg", against("asyncpg", costs), "none")
 
@@ -159,8 +159,8 @@ class Bench:
             reads = {name: Reads(pool, self.size.throughput_s) for name, pool in pools.items()}
             middle = await self._alternate("throughput", [Contender(name, each.run) for name, each in reads.items()])
         rates = {name: READS / seconds for name, seconds in middle.items()}
-        self._beside(f"throughput_{TASKS}_tasks_refused", {name: each.refused for name, each in reads.items()})
-        self._beside(f"throughput_{TASKS}_tasks_per_s", rates)
+        self.report.beside(f"throughput_{TASKS}_tasks_refused", {name: each.refused for name, each in reads.items()})
+        self.report.beside(f"throughput_{TASKS}_tasks_per_s", rates)
         self._ratio(f"throughput_{TASKS}_tasks_vs_asyncpg", against("asyncpg", rates), "none", "1.4")
         self._ratio(f"throughput_{TASKS}_tasks_vs_connect_each", against("connect_each", rates), "none", "25")
 
@@ -170,9 +170,9 @@ class Bench:
             for name in turn:
                 bursts[name].append(await burst(self.openers[name], self.server.url, self.size.burst))
         self._keep("burst", bursts)
-        self._beside(f"burst_{self.size.burst}_failed", middles(bursts, lambda each: each.failed))
+        self.report.beside(f"burst_{self.size.burst}_failed", middles(bursts, lambda each: each.failed))
         seconds = middles(bursts, lambda each: each.seconds)
-        self._beside(f"burst_{self.size.burst}_s", seconds)
+        self.report.beside(f"burst_{self.size.burst}_s", seconds)
         self._ratio(f"burst_{self.size.burst}_s", seconds, "none")
 
     async def recovery(self) -> None:
@@ -181,10 +181,10 @@ class Bench:
             for name in turn:
                 found[name].append(await recover(self.openers[name], self.server, self.size.steady_s))
         self._keep("recovery", found)
-        self._beside("recovery_most_connects", middles(found, lambda each: each.most_attempts))
-        self._beside("recovery_connects", middles(found, lambda each: each.attempts))
+        self.report.beside("recovery_most_connects", middles(found, lambda each: each.most_attempts))
+        self.report.beside("recovery_connects", middles(found, lambda each: each.attempts))
         seconds = middles(found, lambda each: each.seconds)
-        self._beside("recovery_s", seconds)
+        self.report.beside("recovery_s", seconds)
         self._ratio("recovery_s", seconds, "1.5 or less")
 
     async def _offered(self, load: Load) -> dict[str, list[Offered]]:
@@ -198,7 +198,7 @@ class Bench:
         """Print one load's figures, of which each is the median of the rounds."""
         shown = {name: middles(found, value) for name, value in SHOWN.items()}
         for name, values in shown.items():
-            self._beside(f"{name}_{load.name}", values)
+            self.report.beside(f"{name}_{load.name}", values)
         saturated = [name for name in found if any(each.saturated for each in found[name])]
         self.report.facts.setdefault("cpu_saturated", {})[load.name] = saturated
         print(f"cpu_saturated_{load.name}  {', '.join(saturated) or 'nobody'}", flush=True)
@@ -223,15 +223,6 @@ class Bench:
 
     def _keep(self, part: str, found: Mapping[str, Sequence[Burst | Offered | Recovery]]) -> None:
         self.report.facts[part] = {name: [asdict(each) for each in rounds] for name, rounds in found.items()}
-
-    def _beside(self, name: str, values: Mapping[str, float]) -> None:
-        """Print and keep one figure of all contenders."""
-        if values:
-            self.report.facts.setdefault("side_by_side", {})[name] = {
-                key: round(each, 2) for key, each in values.items()
-            }
-            shown = "  ".join(f"{key} {each:,.2f}" for key, each in values.items())
-            print(f"{name}  {shown}", flush=True)
 
     def _ratio(self, name: str, values: Mapping[str, float], target: str, native: str | None = None) -> None:
         """Hold dal's value against *target*, and the native one against that or its own, under a name of its own."""

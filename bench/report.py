@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -56,6 +56,13 @@ class Report:
         """Print and keep one figure."""
         self.ratios.append(Ratio(name, round(value, 2), target))
         print(f"ratio {name} {value:.2f} (target {target})", flush=True)
+
+    def beside(self, name: str, values: Mapping[str, float], digits: int = 2) -> None:
+        """Print and keep one figure of all contenders, rounded to *digits* after the point."""
+        if values:
+            self.facts.setdefault("side_by_side", {})[name] = {key: round(each, digits) for key, each in values.items()}
+            shown = "  ".join(f"{key} {each:,.{digits}f}" for key, each in values.items())
+            print(f"{name}  {shown}", flush=True)
 
     def write(self, folder: Path) -> None:
         """Write `<name>.json` into *folder*."""

@@ -132,11 +132,12 @@ class Bench:
             for name, work in (("insert", insert_of(rows, calls=calls)), ("upsert", upsert_of(rows, calls=calls))):
                 middle = await self._alternate(f"{name}_{rows}", work, self.ways[f"small_{name}"])
                 times = {contender: seconds / calls * 1e6 for contender, seconds in middle.items()}
-                self._beside(f"latency_{name}_{rows}_us", times)
+                self.report.beside(f"latency_{name}_{rows}_us", times, digits=0)
 
     async def _rates(self, part: str, work: Work) -> dict[str, float]:
         middle = await self._alternate(part, work, self.ways[part])
-        self._beside(f"{part}_rows_per_s", {name: len(work.rows) / seconds for name, seconds in middle.items()})
+        rates = {name: len(work.rows) / seconds for name, seconds in middle.items()}
+        self.report.beside(f"{part}_rows_per_s", rates, digits=0)
         return middle
 
     async def _alternate(self, part: str, work: Work, ways: Mapping[str, Way]) -> dict[str, float]:
@@ -159,11 +160,6 @@ class Bench:
             seconds = perf_counter() - started
         await self.table.check(name, work, answers)
         return seconds
-
-    def _beside(self, name: str, values: Mapping[str, float]) -> None:
-        self.report.facts.setdefault("side_by_side", {})[name] = {key: round(each) for key, each in values.items()}
-        shown = "  ".join(f"{key} {each:,.0f}" for key, each in values.items())
-        print(f"{name}  {shown}", flush=True)
 
     def _ratio(self, name: str, middle: Mapping[str, float], peer: str, target: str) -> None:
         self.report.ratio(name, middle[peer] / middle["dal"], target)
