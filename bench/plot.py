@@ -22,7 +22,7 @@ def bars(path: Path, *, title: str, axis: str, measured: Mapping[str, Sequence[f
     middles = [median(values) for values in measured.values()]
     below = [middle - min(values) for middle, values in zip(middles, measured.values(), strict=True)]
     above = [max(values) - middle for middle, values in zip(middles, measured.values(), strict=True)]
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(max(7, 1.2 * len(measured)), 4.2), layout="constrained")
     axes = figure.subplots()
     axes.bar(list(measured), middles, yerr=[below, above], capsize=8, width=0.5, color=_colors(len(measured)))
     for place, (middle, values) in enumerate(zip(middles, measured.values(), strict=True)):
