@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from inspect import getdoc
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeAlias, TypeVar
@@ -107,6 +108,11 @@ def freeze_heap() -> None:
 
 def medians(rounds: Rounds) -> dict[str, float]:
     return {name: median(seconds) for name, seconds in rounds.items()}
+
+
+def what_it_does(method: Callable[..., object]) -> str:
+    """Give the first line of a contender's docstring, for the results."""
+    return (getdoc(method) or "").partition("\n")[0]
 
 
 def machine_facts(packages: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from inspect import getdoc
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
@@ -17,6 +16,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from bench.pool_contenders import connected, dsn
+from bench.report import what_it_does
 from bench.write_by_dal import ByDal, Items
 from bench.write_by_driver import ByAsyncpg, ByPsycopg
 from bench.write_by_sqlalchemy import ByAdvancedAlchemy, ByCore, ByOrm
@@ -75,7 +75,7 @@ def _large(dal: ByDal, asyncpg: ByAsyncpg, psycopg: ByPsycopg, core: ByCore, ses
             "dal": _of(dal.insert_returning),
         },
         "update": {
-            "orm_updates": Way(orm.entities, _first_line(orm.entities)),
+            "orm_updates": Way(orm.entities, what_it_does(orm.entities)),
             "orm_bulk_update": _of(orm.bulk_update),
             "unnest": _of(asyncpg.update_unnest),
             "asyncpg_executemany": _of(asyncpg.update_executemany),
@@ -106,8 +106,4 @@ def _of(write: Write, how: str = "") -> Way:
     async def ready(_rows: Rows) -> AsyncGenerator[Write]:
         yield write
 
-    return Way(ready, _first_line(write) + how)
-
-
-def _first_line(method: Callable[..., object]) -> str:
-    return (getdoc(method) or "").partition("\n")[0]
+    return Way(ready, what_it_does(write) + how)
