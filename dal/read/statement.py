@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, inspect, select
@@ -24,8 +25,19 @@ def select_where(
     """Select the entities that satisfy every condition."""
     if limit is not None and limit < 1:
         raise ValueError(f"limit is {limit}; it must be at least 1, or None for all.")
+    statement: Select[Any] = _all_of(model)
+    if where:
+        statement = statement.where(*where)
     ordered = order_by if isinstance(order_by, Sequence) else (order_by,)
-    return select(model).where(*where).order_by(*ordered).limit(limit)
+    if ordered:
+        statement = statement.order_by(*ordered)
+    return statement if limit is None else statement.limit(limit)
+
+
+@lru_cache(maxsize=1000)
+def _all_of(model: Any) -> Select[Any]:
+    """Make it once: it takes a fifth of what a SELECT with a condition takes."""
+    return select(model)
 
 
 def has_identity(model: type[Any], identity: Any) -> Sequence[ColumnElement[bool]]:
