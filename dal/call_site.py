@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -22,6 +23,8 @@ _DAL: Final = str(Path(__file__).parent)
 _APPLICATIONS: Final = (f"{_DAL}/demo/", f"{_DAL}/testing/")
 _INSIDE: Final = (f"{_DAL}/", *(package.__path__[0] for package in (sqlalchemy, asyncpg, alembic, asyncio)))
 _STANDARD_LIBRARY: Final = str(Path(asyncio.__file__).parent.parent)
+# For a task of dal's own that works for the application's.
+_on_behalf_of: Final[ContextVar[tuple[CodeType | None, int] | None]] = ContextVar("dal_on_behalf_of", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,20 @@ class CallSite:
         return f"{Path(self.file).name}:{self.line} in {self.function}()"
 
 
+def on_behalf_of(line: tuple[CodeType | None, int]) -> None:
+    """Let *line*, as `awaiting_line` gives it, be the application's in this context."""
+    _on_behalf_of.set(line)
+
+
 def awaiting_line() -> tuple[CodeType | None, int]:
     """Give the code and the line that awaits, not yet in words: leases are taken often, and seldom looked at.
 
     In SQLAlchemy's greenlet this is the line that awaits the greenlet, for a function given to `run_sync` too: every
     frame that is looked at costs a quarter of a microsecond.
     """
+    line = _on_behalf_of.get()
+    if line is not None:
+        return line
     parent = greenlet.getcurrent().parent
     frame = _outwards(parent.gr_frame) if parent is not None else None
     if frame is None:
@@ -77,6 +88,9 @@ def application_line() -> tuple[CodeType | None, int]:
     Walks out of SQLAlchemy's greenlet, then outwards to the first line that is not the library's: a checkout runs in a
     greenlet whose own stack ends at SQLAlchemy; the application's frames belong to its parent.
     """
+    line = _on_behalf_of.get()
+    if line is not None:
+        return line
     frame = _outwards(sys._getframe(1))  # noqa: SLF001 # the documented way to walk a stack without formatting it
     if frame is None:
         parent = greenlet.getcurrent().parent

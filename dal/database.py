@@ -21,7 +21,7 @@ from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
-from dal.projection import IS_UNDERSTOOD, Statements
+from dal.projection import IS_UNDERSTOOD, Lookups, Statements
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
 from dal.transaction import Retry, Transaction, TransactionOptions, run
@@ -40,8 +40,11 @@ class Database:
 
     `async with Database(url) as db:` opens the pool to its floor, so that a wrong URL, password or server shows at the
     start and not at the first request. With `pool=None` there is one connection and no pool, for a script or a job.
-    Bound to a `Database`, a repository runs every call on its own. It belongs to the event loop that it is first used
-    in, and raises `PoolMisused` elsewhere: in another loop or thread, or after a fork.
+    Bound to a `Database`, a repository runs every call on its own. Unless *coalesce* is False, lookups by primary key
+    that concurrent tasks make at the same time share a statement: `get` and `get_many` with `into=`, and `exists`.
+
+    It belongs to the event loop that it is first used in, and raises `PoolMisused` elsewhere: in another loop or
+    thread, or after a fork.
     """
 
     is_transaction = False
@@ -52,6 +55,7 @@ class Database:
         *,
         pool: PoolConfig | EllipsisType | None = ...,
         observer: Observer | None = None,
+        coalesce: bool = True,
     ) -> None:
         if isinstance(config, DatabaseConfig):
             if pool is not ...:
@@ -62,6 +66,7 @@ class Database:
         self._observer = observer
         self.engine = _create_engine(self.config, observer)
         self.statements = Statements(self.engine.sync_engine)
+        self.lookups = Lookups(self) if coalesce else None
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(
@@ -100,7 +105,12 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections that are in the pool; one that is still out is closed when it comes back."""
+        if self.lookups is None:
+            await self.pool.close()
+            return
+        await self.lookups.stop()
         await self.pool.close()
+        await self.lookups.settle()
 
     @property
     def pool(self) -> LeasedQueuePool:
@@ -137,9 +147,11 @@ class Database:
 
     def reading_driver(self) -> AbstractAsyncContextManager[asyncpg.Connection | None]:
         """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
-        if not IS_UNDERSTOOD or is_session_hooked() or is_engine_hooked(self.engine.sync_engine):
-            return nullcontext()
-        return self.pool.checkout()
+        return nullcontext() if self.is_hooked() else self.pool.checkout()
+
+    def is_hooked(self) -> bool:
+        """Tell whether SQLAlchemy has to send the statements of reads: a hook wants it, or it is not understood."""
+        return not IS_UNDERSTOOD or is_session_hooked() or is_engine_hooked(self.engine.sync_engine)
 
     def begin(self, **options: Unpack[TransactionOptions]) -> Transaction:
         """Lend a session in a transaction: committed on a clean exit, rolled back on any exception.

@@ -46,6 +46,8 @@ class UnitOfWork:
     """
 
     is_transaction = True
+    # What another one reads on another connection is not what this transaction sees.
+    lookups: None = None
 
     def __init__(self, database: Database, *, independent: bool = False, **options: Unpack[TransactionOptions]) -> None:
         self._database = database

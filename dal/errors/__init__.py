@@ -77,6 +77,7 @@ from dal.errors.own import (
     UnitOfWorkError,
     UnitOfWorkTimeout,
     WriteError,
+    own_copy,
 )
 from dal.errors.server import (
     AssertFailure,
@@ -259,5 +260,6 @@ __all__ = [
     "from_driver",
     "from_sqlalchemy",
     "is_connection_lost",
+    "own_copy",
     "raise_named",
 ]

@@ -5,10 +5,13 @@ Refuses: anything with a SQLSTATE.
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, TypeVar
 
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.orm import exc as orm_exc
+
+E = TypeVar("E", bound=Exception)
 
 
 class DALError(Exception):
@@ -118,3 +121,10 @@ class PoolClosed(PoolError):
 
 class PoolMisused(PoolError):
     """A pool was touched from another loop, thread or process than its own, or a checkout was entered twice."""
+
+
+def own_copy(error: E) -> E:
+    """Copy an *error* of dal's that several tasks have at once: with all its fields, to be raised in one of them."""
+    copied = copy.copy(error)
+    copied.__dict__.update(error.__dict__)  # what is in no pickle too
+    return copied

@@ -6,7 +6,7 @@ from dal.pool.last_words import listen_for_last_words
 from dal.pool.lease import Lease
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
-from dal.pool.priority import first_in_line
+from dal.pool.priority import first_in_line, is_first_in_line
 from dal.pool.queue_pool import LeasedQueuePool
 from dal.pool.status import Histogram, PoolStatus, Totals
 
@@ -19,6 +19,7 @@ __all__ = [
     "Totals",
     "TransactionNumber",
     "first_in_line",
+    "is_first_in_line",
     "keep_alive",
     "listen",
     "listen_for_last_words",

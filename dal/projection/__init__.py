@@ -1,6 +1,7 @@
 """Reads whose return type is the loading plan."""
 
 from dal.projection.assembly import assemble
+from dal.projection.coalescing import Lookups
 from dal.projection.compiling import IS_UNDERSTOOD, Statements
 from dal.projection.lookup import get, get_many, lookup_of
 from dal.projection.markers import Expr, From, Load
@@ -12,6 +13,7 @@ __all__ = [
     "Expr",
     "From",
     "Load",
+    "Lookups",
     "ProjectionSource",
     "Statements",
     "assemble",

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, starmap
 from operator import itemgetter
@@ -66,6 +66,34 @@ def by_key(child: Child, rows: Rows) -> Mapping[Any, list[Any]]:
     for key, each in zip(rows.keys(child.own), assemble(child.level, rows), strict=True):
         groups[key].append(each)
     return groups
+
+
+def apart(level: Level, rows: Rows) -> Iterator[Rows]:
+    """Give each row by itself with what belongs to it: what is made of one shares nothing with the others."""
+    shelves: dict[Child, Mapping[Any, list[Any]]] = {}
+    for row in rows.rows:
+        yield _narrowed(level, rows, [row], shelves)
+
+
+def _narrowed(level: Level, rows: Rows, chosen: Sequence[Any], shelves: dict[Child, Mapping[Any, list[Any]]]) -> Rows:
+    """Give the rows that are *chosen*, with what belongs to them and no others; *shelves* are kept for the next."""
+    narrowed = Rows(chosen, rows.processors)
+    for child in level.children if chosen else ():
+        whole = rows.children[child]
+        shelf = shelves.get(child)
+        if shelf is None:
+            shelves[child] = shelf = _shelved(whole.keys(child.own), whole.rows)
+        wanted = dict.fromkeys(narrowed.keys(child.parent))
+        own = [row for key in wanted for row in shelf.get(key, ())]
+        narrowed.children[child] = _narrowed(child.level, whole, own, shelves)
+    return narrowed
+
+
+def _shelved(keys: Sequence[Any], rows: Sequence[Any]) -> Mapping[Any, list[Any]]:
+    shelf: defaultdict[Any, list[Any]] = defaultdict(list)
+    for key, row in zip(keys, rows, strict=True):
+        shelf[key].append(row)
+    return shelf
 
 
 @dataclass(slots=True)

@@ -23,8 +23,21 @@ from dal.session import SessionSource
 from dal.telemetry import is_logging, statement_sent
 
 
+class LooksUp(Protocol):
+    """Looks up rows by primary key for several tasks at once."""
+
+    def read(self, lookup: Any, keys: Sequence[tuple[Any, ...]], count: int | None) -> Coroutine[Any, Any, Any]:
+        """Read the row of the only one of *keys*, or None; or a list of *count* rows, in their order."""
+        ...
+
+
 class ProjectionSource(SessionSource, Protocol):
     """What a projection is read from: a `Database` or a `UnitOfWork`."""
+
+    @property
+    def lookups(self) -> LooksUp | None:
+        """Who looks up rows by primary key for several tasks at once; None if each does it himself."""
+        ...
 
     @property
     def statements(self) -> Statements:

@@ -1,0 +1,154 @@
+"""Lookups that wait to be sent together: whose keys stand where, and which batch is next.
+
+Refuses: sending them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from threading import get_ident
+from types import CodeType
+from typing import Any, Final
+
+from dal.projection.lookup import Key, Lookup
+
+# A batch of so many takes some 10 ms: more would let the first wait for the last.
+KEYS_AT_MOST: Final = 1_000
+# Beyond so many batches whose turn has not come, the pool says who may wait.
+BATCHES: Final = 16
+
+
+class GoYourself:
+    """In the place of an answer: whoever gets it asks by himself, or raises *error*."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+
+ALONE: Final = GoYourself()
+
+
+class Batch:
+    """Keys in the order of those who ask for them; each has one, or several of which he wants a list."""
+
+    __slots__ = ("keys", "line", "waiting", "was_left")
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.waiting: list[tuple[asyncio.Future[Any], int | None]] = []
+        # Of the application, for leases and logs: that of the one who began the batch.
+        self.line: tuple[CodeType | None, int] | None = None
+        self.was_left = False  # by somebody who was cancelled
+
+    def join(self, future: asyncio.Future[Any], keys: Sequence[Key], count: int | None) -> None:
+        """Ask for *keys*; *count* is their number, or None for one whose answer is no list."""
+        self.keys += keys
+        self.waiting.append((future, count))
+
+    def leave_first(self) -> None:
+        """Let the one who began the batch leave it."""
+        self.waiting[0][0].cancel()
+        self.was_left = True
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody still waits."""
+        return not all(future.done() for future, _ in self.waiting)
+
+    def forget_cancelled(self) -> None:
+        """Ask for nothing that nobody waits for."""
+        if not self.was_left:
+            return
+        keys, waiting, self.keys, self.waiting = iter(self.keys), self.waiting, [], []
+        for future, count in waiting:
+            own = [next(keys) for _ in range(1 if count is None else count)]
+            if not future.done():
+                self.join(future, own, count)
+
+    def answer(self, answers: Sequence[Any]) -> None:
+        """Give everybody what stands in the places of his keys."""
+        place = 0
+        for future, count in self.waiting:
+            if count is None:
+                found, place = answers[place], place + 1
+            else:
+                found, place = answers[place : place + count], place + count
+                found = next((each for each in found if each.__class__ is GoYourself), found)
+            if not future.done():
+                future.set_result(found)
+
+    def answer_all(self, answer: GoYourself) -> None:
+        """Give everybody the same, who has no answer yet."""
+        for future, _ in self.waiting:
+            if not future.done():
+                future.set_result(answer)
+
+
+class Lane:
+    """Somebody who sends batches one after the other; *batch* is the one that is under way."""
+
+    __slots__ = ("batch", "is_asking")
+
+    def __init__(self) -> None:
+        self.batch: Batch | None = None
+        self.is_asking = False  # the pool for a connection
+
+
+class Queue:
+    """The batches of one lookup, in one event loop, and the lanes that are there to send them."""
+
+    __slots__ = ("_thread", "alarm", "batches", "lanes", "lookup", "loop", "open")
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.loop, self._thread = asyncio.get_running_loop(), get_ident()
+        self.batches: deque[Batch] = deque()
+        self.open: Batch | None = None  # the last of them
+        self.lanes: set[Lane] = set()
+        self.alarm: asyncio.TimerHandle | None = None
+
+    def is_here(self) -> bool:
+        """Tell whether its loop runs here; half of what `get_running_loop` takes, which asks the system."""
+        return get_ident() == self._thread and self.loop.is_running()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no other batch may be begun."""
+        return len(self.batches) >= BATCHES
+
+    def begin(self) -> Batch:
+        """Begin another batch."""
+        self.open = batch = Batch()
+        self.batches.append(batch)
+        return batch
+
+    def withdraw(self, batch: Batch) -> bool:
+        """Take out a batch with one asker only; False if there are more, or it is under way."""
+        if len(batch.waiting) > 1 or batch not in self.batches:
+            return False
+        self.batches.remove(batch)
+        self._close(batch)
+        return True
+
+    def take(self) -> Batch | None:
+        """Take out the next batch that somebody waits for, without the keys that nobody does."""
+        self.drop_unwanted()
+        if not self.batches:
+            return None
+        batch = self.batches.popleft()
+        self._close(batch)
+        batch.forget_cancelled()
+        return batch
+
+    def drop_unwanted(self) -> None:
+        """Let the next batch be one that somebody waits for."""
+        while self.batches and not self.batches[0].is_wanted:
+            self._close(self.batches.popleft())
+
+    def _close(self, batch: Batch) -> None:
+        if self.open is batch:
+            self.open = None
