@@ -21,7 +21,7 @@ from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
-from dal.projection import IS_UNDERSTOOD, Lookups, Statements
+from dal.projection import IS_UNDERSTOOD, Lookups, OneTransaction, ProjectionReads, Statements
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
 from dal.transaction import Retry, Transaction, TransactionOptions, run
@@ -152,6 +152,13 @@ class Database:
     def is_hooked(self) -> bool:
         """Tell whether SQLAlchemy has to send the statements of reads: a hook wants it, or it is not understood."""
         return not IS_UNDERSTOOD or is_session_hooked() or is_engine_hooked(self.engine.sync_engine)
+
+    @asynccontextmanager
+    async def streaming(self) -> AsyncGenerator[ProjectionReads]:
+        """Lend what a stream is read from: a transaction of its own, in which all is seen as at one moment."""
+        async with self.begin(isolation="repeatable read", read_only=True) as session:
+            yield OneTransaction(session, self.statements)
+            await session.rollback()  # nothing was written, so that nobody need ask what became of a COMMIT
 
     def begin(self, **options: Unpack[TransactionOptions]) -> Transaction:
         """Lend a session in a transaction: committed on a clean exit, rolled back on any exception.

@@ -22,13 +22,8 @@ from dal.versioned import VersionedSession
 _ON_BEGIN: Final = "dal_on_begin"
 
 
-class SessionSource(Protocol):
-    """What a repository is bound to: a `Database` or a `UnitOfWork`."""
-
-    @property
-    def is_transaction(self) -> bool:
-        """Whether several calls share one transaction, so that a lock outlasts the call that took it."""
-        ...
+class ReadingSource(Protocol):
+    """What can be read from."""
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session for one read."""
@@ -36,6 +31,15 @@ class SessionSource(Protocol):
 
     def reading_driver(self) -> AbstractAsyncContextManager[asyncpg.Connection | None]:
         """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
+        ...
+
+
+class SessionSource(ReadingSource, Protocol):
+    """What a repository is bound to: a `Database` or a `UnitOfWork`."""
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether several calls share one transaction, so that a lock outlasts the call that took it."""
         ...
 
     def writing(self) -> AbstractAsyncContextManager[AsyncSession]:

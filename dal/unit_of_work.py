@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self, Unpack, get_type_hints
@@ -20,7 +20,7 @@ from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
 from dal.locks import AdvisoryKey, Name, lock_until_end, patience_s
-from dal.projection import IS_UNDERSTOOD, Statements
+from dal.projection import IS_UNDERSTOOD, ProjectionReads, Statements
 from dal.repository import Repository
 from dal.session import reading_driver
 from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
@@ -113,6 +113,11 @@ class UnitOfWork:
         """Lend the driver's connection to a repository's read, or None where a hook wants SQLAlchemy to send it."""
         async with self._turn:
             yield await reading_driver(self.session) if IS_UNDERSTOOD else None
+
+    def streaming(self) -> AbstractAsyncContextManager[ProjectionReads]:
+        """Lend itself to a repository's stream."""
+        _ = self.session
+        return nullcontext(self)
 
     @property
     def statements(self) -> Statements:

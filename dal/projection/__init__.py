@@ -6,14 +6,18 @@ from dal.projection.compiling import IS_UNDERSTOOD, Statements
 from dal.projection.lookup import get, get_many, lookup_of
 from dal.projection.markers import Expr, From, Load
 from dal.projection.planning import plan_of
-from dal.projection.reading import ProjectionSource, fetch, read
+from dal.projection.reading import ProjectionReads, ProjectionSource, fetch, read
+from dal.projection.streaming import Batches, OneTransaction, stream, stream_entities
 
 __all__ = [
     "IS_UNDERSTOOD",
+    "Batches",
     "Expr",
     "From",
     "Load",
     "Lookups",
+    "OneTransaction",
+    "ProjectionReads",
     "ProjectionSource",
     "Statements",
     "assemble",
@@ -23,4 +27,6 @@ __all__ = [
     "lookup_of",
     "plan_of",
     "read",
+    "stream",
+    "stream_entities",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Hashable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -19,7 +19,7 @@ from dal.hooks import changes_statements
 from dal.projection.assembly import Rows, assemble
 from dal.projection.compiling import Compiled, Statements
 from dal.projection.plan import Child, Level, key_names
-from dal.session import SessionSource
+from dal.session import ReadingSource, SessionSource
 from dal.telemetry import is_logging, statement_sent
 
 
@@ -31,17 +31,25 @@ class LooksUp(Protocol):
         ...
 
 
-class ProjectionSource(SessionSource, Protocol):
-    """What a projection is read from: a `Database` or a `UnitOfWork`."""
+class ProjectionReads(ReadingSource, Protocol):
+    """What a projection is read from."""
+
+    @property
+    def statements(self) -> Statements:
+        """The statements that are compiled for it."""
+        ...
+
+
+class ProjectionSource(SessionSource, ProjectionReads, Protocol):
+    """A `Database` or a `UnitOfWork`."""
 
     @property
     def lookups(self) -> LooksUp | None:
         """Who looks up rows by primary key for several tasks at once; None if each does it himself."""
         ...
 
-    @property
-    def statements(self) -> Statements:
-        """The statements that are compiled for it."""
+    def streaming(self) -> AbstractAsyncContextManager[ProjectionReads]:
+        """Lend what a stream is read from: one transaction, until its end."""
         ...
 
 

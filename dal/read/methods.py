@@ -14,8 +14,20 @@ from dal.errors import LockNotAvailable, NotFound, UnitOfWorkError
 from dal.keyset import Count, CountAs, Counting, OrderBy, Ordering, Page, Window
 from dal.loading import raise_unloaded
 from dal.locks import RowLock, Strength, row_lock
-from dal.projection import ProjectionSource, assemble, fetch, get, get_many, lookup_of, plan_of, read
+from dal.projection import (
+    ProjectionSource,
+    assemble,
+    fetch,
+    get,
+    get_many,
+    lookup_of,
+    plan_of,
+    read,
+    stream,
+    stream_entities,
+)
 from dal.read.statement import has_identity, key_words, select_where
+from dal.read.stream import Stream
 
 E = TypeVar("E", bound=DeclarativeBase)
 T = TypeVar("T")
@@ -267,6 +279,48 @@ class Reads(Generic[E]):
         """
         statement = select_where(self._model, where, order_by, limit)
         return await self._read(statement, into, options, RowLock("update", skip_locked=True))
+
+    @overload
+    def stream(
+        self,
+        *where: ColumnExpressionArgument[bool],
+        order_by: OrderBy = (),
+        options: Sequence[ORMOption] = (),
+        batch_rows: int = ...,
+    ) -> Stream[E]: ...
+    @overload
+    def stream(
+        self, *where: ColumnExpressionArgument[bool], into: Into[T], order_by: OrderBy = (), batch_rows: int = ...
+    ) -> Stream[T]: ...
+    def stream(
+        self,
+        *where: ColumnExpressionArgument[bool],
+        into: Into[Any] | None = None,
+        order_by: OrderBy = (),
+        options: Sequence[ORMOption] = (),
+        batch_rows: int = 1000,
+    ) -> Stream[Any]:
+        """Read any number of rows with no more than two batches of them in memory.
+
+            async with orders.stream(Order.status == "open", into=OrderCard) as cards:
+                async for card in cards:
+                    ...
+
+        It keeps a connection until the block is left. Outside a unit of work all that it gives is as it was at one
+        moment, and entities come detached; in one it takes part in the transaction, and other statements may be sent
+        between its rows. A round trip to begin, one for each batch, and one more for each collection of each batch;
+        outside two for its transaction.
+        """
+        if batch_rows < 1:
+            raise ValueError(f"batch_rows is {batch_rows}; it must be at least 1.")
+        statement = select_where(self._model, where, order_by, None)
+        if into is not None:
+            _refuse_options(options)
+            level = plan_of(self._model, into)
+            return Stream(self._source, lambda source: stream(source, level, statement, batch_rows))
+        statement = statement.options(raise_unloaded(), *options)
+        detach = not self._source.is_transaction
+        return Stream(self._source, lambda source: stream_entities(source, statement, batch_rows, detach=detach))
 
     async def count(self, *where: ColumnExpressionArgument[bool]) -> int:
         """Count the rows that satisfy every condition, in the server."""
