@@ -5,7 +5,7 @@ The only module that knows how many servers there are. Refuses: knowing models.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from types import EllipsisType, TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
@@ -21,7 +21,15 @@ from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
 from dal.pool_config import PoolConfig
-from dal.projection import IS_UNDERSTOOD, Lookups, OneTransaction, ProjectionReads, Statements
+from dal.projection import (
+    IS_UNDERSTOOD,
+    AnySelect,
+    Lookups,
+    OneTransaction,
+    ProjectionReads,
+    Statements,
+    select_into,
+)
 from dal.session import TellingSession, driver_connection
 from dal.telemetry import statement_sent
 from dal.transaction import Retry, Transaction, TransactionOptions, run
@@ -194,6 +202,18 @@ class Database:
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend a session whose every statement commits on its own: one round trip for a write that is one statement."""
         return self.reading()
+
+    async def select_into(
+        self, type_: type[T], statement: AnySelect, parameters: Mapping[str, Any] | None = None
+    ) -> list[T]:
+        """Read what *statement* gives into *type_*: each field takes the column of its name, whatever their order.
+
+        Columns that no field is named like are left out. A type that is no class with fields, such as `int`, takes the
+        first column. `select(Order)` of one mapped class is read as `list(into=)` reads it, with its collections. A
+        text() may write, and give rows by RETURNING; it commits on its own. Raises
+        `ProjectionError` for a field without its column, for a text() too before it is run. One round trip.
+        """
+        return await select_into(self, type_, statement, parameters or {})
 
     async def execute_script(self, script: str) -> None:
         """Run several statements without parameters, in one round trip.

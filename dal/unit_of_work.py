@@ -6,11 +6,11 @@ Refuses: building SQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, Self, Unpack, get_type_hints
+from typing import Any, Final, Self, TypeVar, Unpack, get_type_hints
 from weakref import WeakKeyDictionary, WeakSet
 
 import asyncpg
@@ -20,11 +20,13 @@ from dal.call_site import CallSite
 from dal.database import Database
 from dal.errors import UnitOfWorkError
 from dal.locks import AdvisoryKey, Name, lock_until_end, patience_s
-from dal.projection import IS_UNDERSTOOD, ProjectionReads, Statements
+from dal.projection import IS_UNDERSTOOD, AnySelect, ProjectionReads, Statements, select_into
 from dal.repository import Repository
 from dal.session import reading_driver
 from dal.transaction import Callback, Callbacks, Outcome, TransactionOptions
 from dal.turn import Turn
+
+T = TypeVar("T")
 
 # What each task has open.
 _open: Final[WeakKeyDictionary[asyncio.Task[Any], WeakSet[UnitOfWork]]] = WeakKeyDictionary()
@@ -131,6 +133,15 @@ class UnitOfWork:
     def writing_once(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Lend the session to a repository's statement."""
         return self.reading()
+
+    async def select_into(
+        self, type_: type[T], statement: AnySelect, parameters: Mapping[str, Any] | None = None
+    ) -> list[T]:
+        """Read what *statement* gives into *type_*, as `Database.select_into` does, in this transaction.
+
+        Pending changes are flushed before. Entities in the session know nothing of what a text() writes.
+        """
+        return await select_into(self, type_, statement, parameters or {})
 
     async def advisory_lock(
         self, name: Name, *, shared: bool = False, wait: bool = True, timeout_s: float | None = None

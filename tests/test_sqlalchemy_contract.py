@@ -238,10 +238,9 @@ async def test_a_listener_on_the_class_is_known_to_every_engine(db, monkeypatch)
     event.remove(Engine, "after_cursor_execute", heard)
 
 
-async def test_the_cursor_of_a_streamed_result_is_found_and_its_portal_closed(db):
-    async with db.begin() as session:
+async def test_the_cursor_of_a_streamed_result_is_found_and_its_portal_closed(shop_db):
+    async with shop_db.begin() as session:
         result = await session.stream(select(Order), execution_options={"yield_per": 10})
-        await result.fetchmany(10)
         cursor = result._real_result.raw.cursor._cursor
         assert isinstance(cursor, asyncpg.cursor.Cursor)
         assert cursor._portal_name

@@ -2,15 +2,17 @@
 
 from dal.projection.assembly import assemble
 from dal.projection.coalescing import Lookups
-from dal.projection.compiling import IS_UNDERSTOOD, Statements
+from dal.projection.compiling import IS_UNDERSTOOD, AnySelect, Statements
 from dal.projection.lookup import get, get_many, lookup_of
 from dal.projection.markers import Expr, From, Load
 from dal.projection.planning import plan_of
 from dal.projection.reading import ProjectionReads, ProjectionSource, fetch, read
+from dal.projection.selecting import select_into
 from dal.projection.streaming import Batches, OneTransaction, stream, stream_entities
 
 __all__ = [
     "IS_UNDERSTOOD",
+    "AnySelect",
     "Batches",
     "Expr",
     "From",
@@ -27,6 +29,7 @@ __all__ = [
     "lookup_of",
     "plan_of",
     "read",
+    "select_into",
     "stream",
     "stream_entities",
 ]

@@ -8,16 +8,20 @@ Refuses: sending anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Final
+from itertools import chain, islice, repeat
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import CompoundSelect, Engine, Select, TextClause, TextualSelect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import LRUCache
 
+from dal.errors import ProjectionError
 from dal.projection.assembly import Processor
+
+AnySelect: TypeAlias = Select[Any] | CompoundSelect[Any] | TextClause | TextualSelect
 
 IS_UNDERSTOOD: Final = (
     hasattr(SQLCompiler, "_process_parameters_for_postcompile")
@@ -34,7 +38,19 @@ KEPT: Final = 500
 class Compiled:
     """One SELECT in SQL. *processors* are known once it was prepared for the first time."""
 
-    __slots__ = ("_binders", "_compiled", "_constants", "_dialect", "_names", "_types", "_varies", "processors", "sql")
+    __slots__ = (
+        "_binders",
+        "_compiled",
+        "_constants",
+        "_dialect",
+        "_names",
+        "_types",
+        "_varies",
+        "columns",
+        "described",
+        "processors",
+        "sql",
+    )
 
     def __init__(self, compiled: Any, dialect: Dialect) -> None:
         self._compiled, self._dialect = compiled, dialect
@@ -46,16 +62,46 @@ class Compiled:
         self._varies = bool(compiled.post_compile_params or compiled.literal_execute_params)
         self._constants = compiled.construct_params(escape_names=False, _check=False, _no_postcompile=True)
         self.processors: Sequence[Processor | None] | None = None
+        # What the server calls its columns: of a text nobody else knows.
+        self.columns: tuple[str, ...] = ()
+
+        # What its sender knows of it.
+        self.described: Any = None
 
     @property
-    def names(self) -> list[str]:
-        """The columns by name."""
-        return [column.keyname for column in self._compiled._result_columns]
+    def width(self) -> int:
+        """How many columns the statement itself says that it has."""
+        return len(self._types)
 
-    def learn(self, oids: Sequence[int]) -> None:
-        """Learn what the server calls the columns' types, on which SQLAlchemy's processors depend."""
-        found = [kind._cached_result_processor(self._dialect, oid) for kind, oid in zip(self._types, oids, strict=True)]
+    def learn(self, attributes: Sequence[Any]) -> None:
+        """Learn what the server calls the columns and their types, on which SQLAlchemy's processors depend."""
+        self.columns = tuple(each.name for each in attributes)
+        found = [
+            kind and kind._cached_result_processor(self._dialect, each.type.oid)
+            for kind, each in zip(self._types_as_said(), attributes, strict=True)
+        ]
         self.processors = found if any(found) else ()
+
+    def _types_as_said(self) -> Sequence[Any]:
+        """Give the type that the statement says of each column: a text says none, or by name, or of the first ones."""
+        if not isinstance(self._compiled.statement, TextClause | TextualSelect):
+            return self._types
+        if self._compiled._textual_ordered_columns:
+            return list(islice(chain(self._types, repeat(None)), len(self.columns)))
+        said = {each.keyname: each.type for each in self._compiled._result_columns}
+        return [said.get(name) for name in self.columns]
+
+    def refuse_parameters(self, values: Mapping[str, Any]) -> None:
+        """Refuse values for parameters that the statement has not, and parameters that have none."""
+        binds = {bind.key: bind.required for bind in self._compiled.bind_names}
+        missing = [name for name, is_required in binds.items() if is_required and name not in values]
+        unknown = [name for name in values if name not in binds]
+        if missing or unknown:
+            wrong = f"{', '.join(missing)} has no value" if missing else f"it has no parameter {', '.join(unknown)}"
+            raise ProjectionError(
+                f"the statement asks for {', '.join(binds) or 'no parameters'}, and {wrong}: give each by its name, as "
+                "in parameters={'status': ...}."
+            )
 
     def bind(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Give the text and the arguments for *values* by name, beside those that the statement has by itself."""
@@ -63,9 +109,10 @@ class Compiled:
             return self._expand(self._compiled.construct_params(values, escape_names=False, _no_postcompile=True))
         return self.sql, self._encode(values if len(values) == len(self._names) else {**self._constants, **values})
 
-    def rebind(self, key: CacheKey) -> tuple[str, list[Any]]:
+    def rebind(self, key: CacheKey, given: Mapping[str, Any] | None = None) -> tuple[str, list[Any]]:
         """Give the text and the arguments for a statement that differs from the compiled one only in its values."""
         values = self._compiled.construct_params(
+            given,
             extracted_parameters=key.bindparams,
             escape_names=False,
             _no_postcompile=self._varies,
@@ -117,5 +164,17 @@ class Statements:
             self._kept[kind, key.key] = kept = self._compile(project(statement), key)
         return kept, *kept.rebind(key)
 
-    def _compile(self, statement: Select[Any], key: CacheKey | None) -> Compiled:
+    def given(self, statement: AnySelect, values: Mapping[str, Any]) -> tuple[Compiled, str, list[Any]]:
+        """Give *statement* as it is, compiled, with its own values and those given by name."""
+        key = statement._generate_cache_key()
+        found = None if key is None else self._kept.get(key.key)
+        if found is None:
+            found = self._compile(statement, key)
+        found.refuse_parameters(values)
+        if key is None:
+            return found, *found.bind(values)
+        self._kept[key.key] = found
+        return found, *found.rebind(key, values)
+
+    def _compile(self, statement: AnySelect, key: CacheKey | None) -> Compiled:
         return Compiled(statement.compile(dialect=self._dialect, cache_key=key), self._dialect)

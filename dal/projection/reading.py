@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dal.errors import raise_named
+from dal.errors import driver_errors_named, raise_named
 from dal.hooks import changes_statements
 from dal.projection.assembly import Rows, assemble
 from dal.projection.compiling import Compiled, Statements
@@ -84,6 +84,15 @@ class OnDriver:
         compiled = self._statements.fixed(name, statement)
         return await self._send(compiled, *compiled.bind(values))
 
+    async def given(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
+        """Send any statement."""
+        return await self._send(compiled, sql, arguments)
+
+    async def learn(self, compiled: Compiled, sql: str) -> None:
+        """Have the server say what *sql* would give, without running it; a round trip."""
+        with driver_errors_named(driver=self._driver, hide_parameters=self._statements.hide_parameters):
+            compiled.learn((await self._driver.prepare(sql)).get_attributes())
+
     async def _send(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
         try:
             send = self._noted if is_logging() else self._fetch
@@ -111,7 +120,7 @@ class OnDriver:
     async def _first(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """Send for the first time, and learn the types of the columns."""
         prepared = await self._driver.prepare(sql)
-        compiled.learn([attribute.type.oid for attribute in prepared.get_attributes()])
+        compiled.learn(prepared.get_attributes())
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return] # asyncpg ships no types
 
 

@@ -118,7 +118,7 @@ async def _portal(
 async def _first(sent: _Sent) -> Any:
     """Send for the first time, and learn the types of the columns."""
     prepared = await sent.driver.prepare(sent.sql)
-    sent.compiled.learn([attribute.type.oid for attribute in prepared.get_attributes()])
+    sent.compiled.learn(prepared.get_attributes())
     return await prepared.cursor(*sent.arguments)
 
 
