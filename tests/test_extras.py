@@ -13,6 +13,11 @@ MISSING = {
         "arrow",
     ),
     "anyio": ("import dal.blocking", "blocking"),
+    "msgspec": (
+        "import asyncio\nfrom dal.demo.repositories import Regions\nfrom dal.demo.models import Region\n"
+        "asyncio.run(Regions(None).json(into=Region.id))",
+        "json",
+    ),
     "pgpq": ("from dal.copy import copy_in", "arrow"),
     "platformdirs": ("from dal.testing import EmbeddedServer; EmbeddedServer('x')", "embedded"),
     "testcontainers": ("from dal.testing import server_url\nwith server_url('x', 'container'): pass", "testing"),

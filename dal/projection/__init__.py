@@ -8,6 +8,7 @@ from dal.projection.markers import Expr, From, Load
 from dal.projection.planning import plan_of
 from dal.projection.reading import ProjectionReads, ProjectionSource, fetch, read
 from dal.projection.selecting import select_into
+from dal.projection.shape import is_shape, shape_of
 from dal.projection.streaming import Batches, OneTransaction, stream, stream_entities
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "fetch",
     "get",
     "get_many",
+    "is_shape",
     "lookup_of",
     "plan_of",
     "read",
     "select_into",
+    "shape_of",
     "stream",
     "stream_entities",
 ]
