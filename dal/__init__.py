@@ -1,5 +1,6 @@
 """dal: an async data-access layer for PostgreSQL on SQLAlchemy, asyncpg and Alembic."""
 
+from dal.collector import tune_gc
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.errors import DALError
@@ -22,4 +23,5 @@ __all__ = [
     "Retry",
     "UnitOfWork",
     "transactional",
+    "tune_gc",
 ]

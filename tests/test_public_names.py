@@ -49,4 +49,5 @@ def test_the_first_names_an_application_imports():
         "Retry",
         "UnitOfWork",
         "transactional",
+        "tune_gc",
     ]
