@@ -15,6 +15,7 @@ from sqlalchemy.sql import visitors
 
 from dal.errors import ProjectionError
 from dal.projection.assembly import Rows, assemble
+from dal.projection.keys import equal
 from dal.projection.plan import Level, key_names
 from dal.projection.planning import KEPT, plan_of
 from dal.projection.reading import BySession, OnDriver, ProjectionSource, Sender, complete, sending
@@ -90,9 +91,9 @@ def _select_many(model: Any, level: Level, columns: Sequence[Any]) -> Select[Any
     arrays = [bindparam(name, type_=ARRAY(own.type)) for name, own in zip(names, columns, strict=True)]
     given = [column(name, own.type) for name, own in zip(names, columns, strict=True)]
     keys = func.unnest(*arrays).table_valued(*given, with_ordinality=_PLACE).render_derived(name="keys")
-    equal = and_(*(own == keys.c[name] for name, own in zip(names, columns, strict=True)))
+    same = and_(*(equal(own, keys.c[name]) for name, own in zip(names, columns, strict=True)))
     place = keys.c[_PLACE]
-    return level.joined(select(*level.columns, place).select_from(model).join(keys, equal), (place,))
+    return level.joined(select(*level.columns, place).select_from(model).join(keys, same), (place,))
 
 
 def get(source: ProjectionSource, lookup: Lookup, identity: Any) -> Coroutine[Any, Any, Any]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import Column, ColumnElement, TypeDecorator, case, inspect, literal_column
 from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, RelationshipProperty, aliased
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.sql.util import ClauseAdapter
@@ -89,14 +89,14 @@ class _Planner:
             indexes = tuple(self._attribute(prop.key, path).index for prop in found.props)
             return FromColumns(indexes, found.composite_class)
         refuse_other_type(place, found)
-        return self._attribute(found.key if isinstance(found, ColumnProperty) else found.__name__, path)
+        name = found.key if isinstance(found, ColumnProperty) else found.__name__
+        return self._computed(name, path) if absent and not _is_column(found) else self._attribute(name, path)
 
     def _joined(self, place: Place, prop: RelationshipProperty[Any], path: Path) -> Joined:
         inner = self._join(path, prop)
         if place.field.load is not None:
             place.refuse("Load(...) says how a collection is read, and this is no collection.")
-        target = prop.mapper
-        present = self._attribute(target.get_property_by_column(target.primary_key[0]).key, inner)
+        present = self._present(inner)
         required = None if place.field.is_optional else f"{prop.parent.class_.__name__}.{prop.key}"
         return Joined(self._node(shape_of(place.field.hint), inner), present.index, required)
 
@@ -133,6 +133,25 @@ class _Planner:
     def _attribute(self, name: str, path: Path) -> FromColumn:
         return self._column((path, name), getattr(self._entities[path], name))
 
+    def _computed(self, name: str, path: Path) -> FromColumn:
+        """Take an expression of an entity that may be missing: then it is NULL, as a column is, whatever it counts."""
+        entity = self._entities[path]
+        is_there = getattr(entity, self._presence(path)).is_not(None)
+        return self._column((path, name, "if there"), case((is_there, getattr(entity, name))))
+
+    def _present(self, path: Path) -> FromColumn:
+        """Take what is NULL if there is no row: not a value that a type of the application's has made of NULL."""
+        name = self._presence(path)
+        attribute = getattr(self._entities[path], name)
+        if isinstance(attribute.type, TypeDecorator):
+            return self._column((path, name, "is there"), case((attribute.is_not(None), literal_column("1"))))
+        return self._attribute(name, path)
+
+    def _presence(self, path: Path) -> str:
+        """Name an attribute that is not NULL of any row."""
+        mapper = self._mapper(path)
+        return mapper.get_property_by_column(mapper.primary_key[0]).key
+
     def _column(self, key: Hashable, expression: ColumnElement[Any]) -> FromColumn:
         self._columns.setdefault(key, expression)
         return FromColumn(list(self._columns).index(key))
@@ -147,6 +166,10 @@ class _Planner:
             return expression
         adapted: ColumnElement[Any] = ClauseAdapter(inspect(self._entities[path]).selectable).traverse(expression)
         return adapted
+
+
+def _is_column(found: Member) -> bool:
+    return isinstance(found, ColumnProperty) and isinstance(found.columns[0], Column)
 
 
 def _only(found: list[Any]) -> Any:

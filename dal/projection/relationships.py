@@ -9,61 +9,66 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, and_, any_, bindparam, column, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, inspect, select, true
 from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, aliased
 from sqlalchemy.orm.util import AliasedInsp
+from sqlalchemy.sql.util import ClauseAdapter
 
+from dal.projection.keys import among, equal, is_told_apart, table_of
 from dal.projection.markers import Load
-from dal.projection.plan import Level, key_names
+from dal.projection.plan import Level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Related:
     """How a relationship's rows are found: *own* are the columns in its SELECT that equal the parent's *keys*.
 
-    *through* is what else stands in FROM: the secondary table, or the parents themselves.
+    *types* are those of the keys. *through* is what else stands in FROM: the secondary table, or the parents.
     """
 
     entity: Any
     keys: tuple[str, ...]
     own: tuple[ColumnElement[Any], ...]
+    types: tuple[Any, ...]
     through: tuple[tuple[Any, Any], ...] = ()
     parents: Any = None
 
     def statement(self, level: Level, load: Load) -> Select[Any]:
-        """Read *level*, then the own columns, of all whose keys are in the arrays."""
-        rows = level.joined(self._from(select(*level.columns, *self.own)).where(*load.where), self.own)
-        if load.limit is None:
-            return self._among(rows).order_by(*load.order_by)
-        return self._limited(rows, load)
+        """Read *level*, then the keys, of all whose keys are in the arrays."""
+        if load.limit is not None:
+            return self._limited(level, load)
+        condition = among(self.own[0], self.types[0]) if len(self.own) == 1 and self._is_told_apart() else None
+        if condition is not None:
+            return self._rows(level, load, self.own).where(condition).order_by(*load.order_by)
+        keys = table_of(self.types)
+        rows = self._rows(level, load, self._named(self.own, keys))
+        return rows.join(keys, and_(*self._here(keys))).order_by(*load.order_by)
 
-    def _from(self, statement: Select[Any]) -> Select[Any]:
-        if self.parents is not None:
-            return statement.select_from(self.parents).join(self.through[0][1])
-        statement = statement.select_from(self.entity)
+    def _rows(self, level: Level, load: Load, beside: Sequence[Any]) -> Select[Any]:
+        statement: Any = select(*level.columns, *beside)
+        statement = statement.select_from(self.entity if self.parents is None else self.parents)
         for table, on in self.through:
             statement = statement.join(table, on)
-        return statement
+        return level.joined(statement.where(*load.where), beside)
 
-    def _among(self, rows: Select[Any]) -> Select[Any]:
-        if len(self.own) == 1:
-            (own,), (name,) = self.own, key_names(1)
-            return rows.where(own == any_(bindparam(name, type_=ARRAY(own.type))))
-        keys = self._keys()
-        return rows.join(keys, and_(*(own == key for own, key in zip(self.own, keys.c, strict=True))))
-
-    def _limited(self, rows: Select[Any], load: Load) -> Select[Any]:
+    def _limited(self, level: Level, load: Load) -> Select[Any]:
         """Take the first rows of each parent; a nested loop over the parents keeps their order."""
-        keys = self._keys()
-        here = [own == key for own, key in zip(self.own, keys.c, strict=True)]
-        first = rows.where(*here).order_by(*load.order_by).limit(load.limit).lateral()
-        return select(*first.c).select_from(keys).join(first, true())
+        keys = table_of(self.types)
+        rows = self._rows(level, load, self.own).where(*self._here(keys))
+        first = rows.order_by(*load.order_by).limit(load.limit).lateral()
+        columns, own = [*first.c][: len(level.columns)], [*first.c][len(level.columns) :]
+        limited: Any = select(*columns, *self._named(own, keys))
+        return limited.select_from(keys).join(first, true())  # type: ignore[no-any-return] # of any number of columns
 
-    def _keys(self) -> Any:
-        names = key_names(len(self.own))
-        arrays = [bindparam(name, type_=ARRAY(own.type)) for name, own in zip(names, self.own, strict=True)]
-        columns = [column(name, own.type) for name, own in zip(names, self.own, strict=True)]
-        return func.unnest(*arrays).table_valued(*columns).render_derived(name="parents")
+    def _here(self, keys: Any) -> list[ColumnElement[bool]]:
+        return [equal(own, key) for own, key in zip(self.own, keys.c, strict=True)]
+
+    def _is_told_apart(self) -> bool:
+        return all(is_told_apart(own.type, kind) for own, kind in zip(self.own, self.types, strict=True))
+
+    def _named(self, own: Sequence[Any], keys: Any) -> list[Any]:
+        """Give what tells in Python whose a row is."""
+        return list(own if self._is_told_apart() else keys.c)
 
 
 def is_joined(prop: RelationshipProperty[Any]) -> bool:
@@ -86,18 +91,24 @@ def related(prop: RelationshipProperty[Any]) -> Related:
     if prop.direction is RelationshipDirection.MANYTOONE or not _is_plain(prop.primaryjoin, pairs):
         return _through_parents(prop, entity)
     keys = tuple(prop.parent.get_property_by_column(local).key for local, _ in pairs)
+    types = tuple(local.type for local, _ in pairs)
     own = tuple(remote for _, remote in pairs)
     if prop.secondary is None:
         mapped = tuple(getattr(entity, prop.mapper.get_property_by_column(remote).key) for remote in own)
-        return Related(entity, keys, mapped)
-    return Related(entity, keys, own, ((prop.secondary, prop.secondaryjoin),))
+        return Related(entity, keys, mapped, types)
+    return Related(entity, keys, own, types, ((prop.secondary, prop.secondaryjoin),))
 
 
 def _through_parents(prop: RelationshipProperty[Any], entity: Any) -> Related:
     parents = aliased(prop.parent.entity, flat=True)
     keys = tuple(prop.parent.get_property_by_column(key).key for key in prop.parent.primary_key)
     own = tuple(getattr(parents, key) for key in keys)
-    return Related(entity, keys, own, ((entity, getattr(parents, prop.key)),), parents)
+    types = tuple(column.type for column in own)
+    if prop.secondary is None:
+        return Related(entity, keys, own, types, ((entity, getattr(parents, prop.key)),), parents)
+    # SQLAlchemy would join an alias of the secondary table, of which order_by= and where= know nothing.
+    on = ClauseAdapter(inspect(parents).selectable).traverse(prop.primaryjoin)
+    return Related(entity, keys, own, types, ((prop.secondary, on), (entity, prop.secondaryjoin)), parents)
 
 
 def _is_plain(condition: ColumnElement[bool], pairs: Sequence[tuple[Any, Any]]) -> bool:
