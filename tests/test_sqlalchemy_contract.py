@@ -38,6 +38,7 @@ ARGUMENTS = [
     (AsyncAdaptedQueuePool.dispose, ["self"]),
     (asyncpg.Connection.transaction, ["self", "isolation", "readonly", "deferrable"]),
     (asyncpg.Connection._check_open, ["self"]),
+    (asyncpg.Connection._prepare, ["self", "query", "name", "timeout", "use_cache"]),
     (asyncpg.Connection._copy_in, ["self", "copy_stmt", "source", "timeout"]),
     (asyncpg.Connection._copy_out, ["self", "copy_stmt", "output", "timeout"]),
     (asyncpg.Connection._process_log_message, ["self", "fields", "last_query"]),
