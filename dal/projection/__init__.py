@@ -1,6 +1,7 @@
 """Reads whose return type is the loading plan."""
 
 from dal.projection.assembly import assemble
+from dal.projection.checking import check_projections
 from dal.projection.coalescing import Lookups
 from dal.projection.compiling import IS_UNDERSTOOD, AnySelect, Statements
 from dal.projection.lookup import get, get_many, lookup_of
@@ -24,6 +25,7 @@ __all__ = [
     "ProjectionSource",
     "Statements",
     "assemble",
+    "check_projections",
     "fetch",
     "get",
     "get_many",

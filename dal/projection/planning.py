@@ -15,9 +15,11 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, Relationsh
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.sql.util import ClauseAdapter
 
+from dal.errors import ProjectionError
 from dal.projection.aggregates import is_aggregate
 from dal.projection.fitting import refuse_null, refuse_other_nesting, refuse_other_type
 from dal.projection.markers import Expr, From, Load
+from dal.projection.misfits import collecting, raise_all
 from dal.projection.names import Member, Place, attribute, member
 from dal.projection.plan import Child, Collected, FromColumn, FromColumns, Joined, Level, Node, Value
 from dal.projection.relationships import is_joined, may_be_absent, related
@@ -66,8 +68,14 @@ class _Planner:
         return Level(columns, tuple(self._joins), groups, node, tuple(self._children))
 
     def _node(self, shape: Shape, path: Path) -> Node:
-        planned = ((field.name, self._value(Place(shape, field), path)) for field in shape.fields)
-        values = {name: value for name, value in planned if value is not None}
+        values: dict[str, Value] = {}
+        misfits: list[ProjectionError] = []
+        for place in (Place(shape, field) for field in shape.fields):
+            with collecting(misfits):
+                value = self._value(place, path)
+                if value is not None:
+                    values[place.field.name] = value
+        raise_all(misfits)
         return Node.of(shape.maker(tuple(values)), tuple(values.values()))
 
     def _value(self, place: Place, path: Path) -> Value | None:
