@@ -169,7 +169,11 @@ def _fits(value: Any, kind: type | None) -> bool:
 def _python_type(column: Any) -> type | None:
     """Give the type of a key's values, of those types for which the driver takes no other."""
     kind = column.type
-    return None if isinstance(kind, TypeDecorator) or kind.python_type not in {int, str} else kind.python_type
+    try:
+        found: Any = kind.python_type
+    except NotImplementedError:
+        return None
+    return found if found in {int, str} and not isinstance(kind, TypeDecorator) else None
 
 
 def _plain_type(column: Any) -> Any:
