@@ -163,9 +163,14 @@ async def test_an_entity_is_read_as_list_reads_it(bank, outside):
     statement = select(Folder).where(Folder.id > bindparam("least", type_=Integer)).order_by(Folder.id)
     found = await bank.select_into(FolderOfTitles, statement, {"least": 0})
     assert [(each.id, sorted(it.title for it in each.documents)) for each in found] == [(1, ["t", "u"]), (2, [])]
-    other = aliased(Folder)
-    found = await bank.select_into(FolderOfTitles, select(other).where(other.id == 2))
-    assert found == [FolderOfTitles(2, [])]
+
+
+async def test_columns_of_a_new_alias_each_time_are_read(bank):
+    for _ in range(3):
+        other = aliased(Account)
+        assert await bank.select_into(OwnerTuple, select(other.balance, other.owner).where(other.id == 2)) == [
+            ("two", 200)
+        ]
 
 
 async def test_what_a_columns_type_does_is_done(bank, outside):
@@ -215,6 +220,7 @@ async def test_pending_changes_are_flushed_before(bank):
         (Counted, ACCOUNTS, r"Counted.number: From\(\), Expr\(\) and Load\(\)"),
         (OwnerSeen, select(Account, Job.id), "selects Account whole, among others"),
         (int, select(Account), "int has no fields"),
+        (OwnerSeen, select(aliased(Account)), r"an aliased\(\) class whole"),
         (Account, select(Account), "Account has no fields, which say what to read"),
         (Account, ACCOUNTS, "Account is nothing that columns can be read into"),
         (OwnerSeen, insert(Account).values(id=1), "Insert is no statement that can be read into a type"),

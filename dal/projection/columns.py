@@ -73,6 +73,11 @@ def described(statement: Any) -> Described:
         raise ProjectionError(
             f"the statement selects {called(whole[0])} whole, among others: select it alone, or its columns one by one."
         )
+    if whole and not isinstance(whole[0], type):
+        raise ProjectionError(
+            "the statement selects an aliased() class whole, which would be planned anew for every alias: select the "
+            "class itself, and alias what stands beside it."
+        )
     return Described(whole[0] if whole else None, tuple(_name(each) for each in columns))
 
 
