@@ -9,7 +9,7 @@ SCALE ?= 0.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-tiny lock clean
+.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-tiny lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,12 +46,16 @@ bench-write: $(VENV)/.bench ## writes in sets, against the drivers by hand and S
 bench-reads: $(VENV)/.bench ## rows into objects, against the drivers by hand, SQLAlchemy and four more (writes bench/results/)
 	@exec $(BIN)/python -m bench.reads
 
+bench-graph: $(VENV)/.bench ## rows with their children, and JSON of them, against four others (writes bench/results/)
+	@exec $(BIN)/python -m bench.graph
+
 bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that none rots
 	@$(BIN)/python -m bench.copy_in --tiny
 	@$(BIN)/python -m bench.testkit --tiny
 	@$(BIN)/python -m bench.pool --tiny
 	@$(BIN)/python -m bench.write --tiny
 	@$(BIN)/python -m bench.reads --tiny
+	@$(BIN)/python -m bench.graph --tiny
 
 lock: ## compile requirements/*.txt from pyproject.toml
 	@PYTHON=$(PYTHON) requirements/lock
