@@ -21,6 +21,7 @@ from dal.projection.fitting import refuse_null, refuse_other_nesting, refuse_oth
 from dal.projection.markers import Expr, From, Load
 from dal.projection.misfits import collecting, raise_all
 from dal.projection.names import Member, Place, attribute, member
+from dal.projection.numerics import as_text, is_fixed
 from dal.projection.plan import Child, Collected, FromColumn, FromColumns, Joined, Level, Node, Value
 from dal.projection.relationships import is_joined, may_be_absent, related
 from dal.projection.shape import Shape, shape_of
@@ -56,6 +57,7 @@ class _Planner:
     def __init__(self, entity: Any) -> None:
         self._entities: dict[Path, Any] = {(): entity}
         self._columns: dict[Hashable, ColumnElement[Any]] = {}
+        self._single: dict[Hashable, ColumnElement[Any]] = {}  # what to group by for each of them
         self._joins: list[Any] = []
         self._children: list[Child] = []
 
@@ -63,7 +65,7 @@ class _Planner:
         """Plan the whole level, and those below."""
         node = self._node(shape, ())
         columns = tuple(self._columns.values())
-        single = tuple(column for column in columns if not is_aggregate(column))
+        single = tuple(column for column in self._single.values() if not is_aggregate(column))
         groups = None if len(single) == len(columns) else single
         return Level(columns, tuple(self._joins), groups, node, tuple(self._children))
 
@@ -98,6 +100,9 @@ class _Planner:
             return FromColumns(indexes, found.composite_class)
         refuse_other_type(place, found)
         name = found.key if isinstance(found, ColumnProperty) else found.__name__
+        if is_fixed(found):
+            number = getattr(self._entities[path], name)
+            return self._column((path, name, "text"), as_text(number, nullable=place.field.is_optional), number)
         return self._computed(name, path) if absent and not _is_column(found) else self._attribute(name, path)
 
     def _joined(self, place: Place, prop: RelationshipProperty[Any], path: Path) -> Joined:
@@ -160,8 +165,11 @@ class _Planner:
         mapper = self._mapper(path)
         return mapper.get_property_by_column(mapper.primary_key[0]).key
 
-    def _column(self, key: Hashable, expression: ColumnElement[Any]) -> FromColumn:
+    def _column(
+        self, key: Hashable, expression: ColumnElement[Any], single: ColumnElement[Any] | None = None
+    ) -> FromColumn:
         self._columns.setdefault(key, expression)
+        self._single.setdefault(key, expression if single is None else single)
         return FromColumn(list(self._columns).index(key))
 
     def _mapper(self, path: Path) -> Mapper[Any]:
