@@ -14,7 +14,7 @@ results.
   takes. `selectinload` goes as far as 10,000, where it takes seconds.
 
 Everyone takes turns; each round begins with another, and lasts a fixed time. Garbage is collected before it; in it, the
-collector is as Python has it, unless it is what is measured. Before each part, everyone's objects are compared with
+collector runs as Python has it, over what was made since the round began, unless it is what is measured. Before each part, everyone's objects are compared with
 those by hand: what differs ends the run. A target that is missed is a result, not a failure.
 """
 
@@ -32,7 +32,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import URL
 
-from bench.graph_contenders import Load, Loads, open_loaders
+from bench.graph_contenders import Heap, Load, Loads, open_loaders
 from bench.graph_rows import OrderCard, Shape, cards_of, drop_tables, recreate_tables, refill_tables
 from bench.pool_contenders import connected
 from bench.report import RESULTS, Contender, Report, alternate, machine_facts, medians, what_it_does
@@ -43,6 +43,9 @@ PACKAGES: Final = (
     "asyncpg", "sqlalchemy", "advanced-alchemy", "tortoise-orm", "fastapi", "pydantic", "msgspec",
 )  # fmt: skip
 DELAY_S: Final = 0.001
+
+# As the part on the collector names them.
+HEAPS: Final[dict[str, Heap]] = {"": "whole", "_tuned": "tuned"}
 
 Loaders: TypeAlias = Mapping[str, Any]
 
@@ -134,9 +137,9 @@ class Bench:
         shape = self.size.shapes[0]
         await refill_tables(self.connection, shape)
         runs = {
-            f"{name}{suffix}": self._loads(name, shape.orders, is_tuned=is_tuned)
+            f"{name}{suffix}": self._loads(name, shape.orders, heap)
             for name in ("selectinload", "handwritten", "dal")
-            for suffix, is_tuned in (("", False), ("_tuned", True))
+            for suffix, heap in HEAPS.items()
         }
         middle = await self._alternate("collector", runs)
         for name in ("selectinload", "dal"):
@@ -170,10 +173,10 @@ class Bench:
     def _growing(self, orders: int) -> dict[str, Loads]:
         names = ["selectinload"] if orders <= self.size.slow_growth else []
         runs = {name: self._loads(name, orders) for name in (*names, "handwritten")}
-        return runs | {"dal_tuned": self._loads("dal", orders, is_tuned=True), "dal": self._loads("dal", orders)}
+        return runs | {"dal_tuned": self._loads("dal", orders, "tuned"), "dal": self._loads("dal", orders)}
 
-    def _loads(self, name: str, orders: int, *, is_tuned: bool = False) -> Loads:
-        return Loads(self.loaders[name].load, orders, self.size.seconds, is_tuned)
+    def _loads(self, name: str, orders: int, heap: Heap = "own") -> Loads:
+        return Loads(self.loaders[name].load, orders, self.size.seconds, heap)
 
     async def _times(self, part: str, loads: Mapping[str, Load], below: int) -> dict[str, float]:
         does = {name: what_it_does(load) for name, load in loads.items()}

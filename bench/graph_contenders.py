@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import URL
 
@@ -19,6 +19,7 @@ from bench.graph_by_dal import open_dal
 from bench.graph_by_hand import open_by_hand
 from bench.graph_by_sqlalchemy import open_advanced_alchemy, open_selectinload
 from bench.graph_by_tortoise import open_tortoise
+from bench.report import freeze_heap
 from dal import tune_gc
 
 # Loads the orders whose keys are below a number, with what belongs to them.
@@ -41,11 +42,21 @@ async def open_loaders(url: URL, names: Sequence[str] = tuple(OPENERS)) -> Async
         yield {name: await stack.enter_async_context(OPENERS[name](url)) for name in names}
 
 
+# What Python's collector looks through: what was loaded since the round began; the whole heap, which has five stacks in
+# it where a service has one; or what an application leaves to it that called `dal.tune_gc` when it started.
+Heap = Literal["own", "whole", "tuned"]
+
+
 @contextmanager
-def tuned() -> Generator[None]:
-    """Have the collector as an application has it that called `dal.tune_gc` when it started."""
+def collecting(heap: Heap) -> Generator[None]:
+    """Have the collector so, which runs in each of them; what the round before left is not this one's to clear away."""
     thresholds = gc.get_threshold()
-    tune_gc()
+    if heap == "own":
+        freeze_heap()
+    else:
+        gc.collect()
+    if heap == "tuned":
+        tune_gc()
     try:
         yield
     finally:
@@ -60,23 +71,14 @@ class Loads:
     load: Load
     below: int
     seconds: float
-    is_tuned: bool = False
+    heap: Heap = "own"
 
     async def run(self) -> float:
-        """Load; gives the seconds that one took.
-
-        Python's collector is as it begins, unless it is tuned: what it costs is a part of what loading costs.
-        """
-        gc.collect()  # what the round before left is not this one's to clear away
-        if self.is_tuned:
-            with tuned():
-                return await self._run()
-        return await self._run()
-
-    async def _run(self) -> float:
-        started, loads = perf_counter(), 0
-        while True:
-            await self.load(self.below)
-            loads += 1
-            if (seconds := perf_counter() - started) >= self.seconds:
-                return seconds / loads
+        """Load; gives the seconds that one took, what the collector took of them included."""
+        with collecting(self.heap):
+            started, loads = perf_counter(), 0
+            while True:
+                await self.load(self.below)
+                loads += 1
+                if (seconds := perf_counter() - started) >= self.seconds:
+                    return seconds / loads

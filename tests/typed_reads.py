@@ -1,4 +1,4 @@
-"""What type checkers must find of a repository's reads; never run, only checked, by mypy and by basedpyright."""
+"""What type checkers must find of reads; never run, only checked, by mypy and by basedpyright."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple, TypedDict, assert_type
 
 import msgspec
 from pydantic import BaseModel
-from sqlalchemy import func
+from sqlalchemy import func, select, text
 
+from dal import Database
 from dal.demo.models import Order
 from dal.demo.repositories import Orders
 from dal.keyset import Page
@@ -64,3 +65,16 @@ async def pages(orders: Orders) -> None:
     assert_type(await orders.page(limit=1), Page[Order])
     assert_type(await orders.page(Order.id > 1, limit=1, into=OrderCard), Page[OrderCard])
     assert_type((await orders.page(limit=1, into=OrderCard)).items, Sequence[OrderCard])
+
+
+async def streams(orders: Orders) -> None:
+    async with orders.stream(Order.id > 1) as entities, orders.stream(into=OrderCard) as cards:
+        assert_type([each async for each in entities], list[Order])
+        assert_type([each async for each in cards], list[OrderCard])
+
+
+async def others(orders: Orders, db: Database) -> None:
+    assert_type(await orders.json(into=OrderCard), bytes)
+    assert_type(await orders.get_json(1, into=OrderModel), bytes | None)
+    assert_type(await db.select_into(OrderCard, text("SELECT 1 AS id")), list[OrderCard])
+    assert_type(await db.select_into(int, select(Order.id)), list[int])

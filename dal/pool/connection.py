@@ -53,6 +53,14 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         self._check_open()
         return DriverTransaction(self, isolation, readonly, deferrable)
 
+    async def prepare_kept(self, query: str) -> Any:
+        """Prepare *query* as `fetch` does, among the statements that the connection keeps, and give it to look at.
+
+        What `prepare` gives is closed again, in a round trip of its own.
+        """
+        self._check_open()
+        return await self._prepare(query, use_cache=True)
+
     def open_with(self, opening: str, *, numbered: bool) -> None:
         """Send *opening* with the next BEGIN; if *numbered*, `number` is known once that is answered."""
         # What is known of an earlier transaction must not be told of this one.

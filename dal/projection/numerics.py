@@ -5,7 +5,6 @@ The driver makes a text of its own of the binary form first: 1.2 us for each, by
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,10 +24,10 @@ class _Digits(UserDefinedType[Any]):
     def get_col_spec(self, **_: Any) -> str:
         return "NUMERIC"
 
-    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return type_coerce(cast(column, Text), self)
+    def column_expression(self, colexpr: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(cast(colexpr, Text), self)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         del dialect, coltype
         return Decimal
 
@@ -38,7 +37,7 @@ class _DigitsOrNone(_Digits):
 
     cache_ok = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         del dialect, coltype
         return _decimal_or_none
 

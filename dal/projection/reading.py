@@ -119,8 +119,8 @@ class OnDriver:
 
     async def _first(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """Send for the first time, and learn the types of the columns."""
-        # Not prepare(): its statement would be closed again, and the next read would prepare one for asyncpg's cache.
-        prepared = await self._driver._prepare(sql, use_cache=True)  # noqa: SLF001 # held by a contract test
+        driver: Any = self._driver  # of dal.pool, which asyncpg's types do not know
+        prepared = await driver.prepare_kept(sql)
         compiled.learn(prepared.get_attributes())
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return] # asyncpg ships no types
 
