@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
-from dal.hooks import is_engine_hooked, is_session_hooked
+from dal.hooks import is_engine_hooked, is_session_expected
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
@@ -74,7 +74,7 @@ class Database:
         self._observer = observer
         self.engine = _create_engine(self.config, observer)
         self.statements = Statements(self.engine.sync_engine)
-        self.lookups = Lookups(self) if coalesce else None
+        self._lookups = Lookups(self) if coalesce else None
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(
@@ -113,12 +113,12 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections that are in the pool; one that is still out is closed when it comes back."""
-        if self.lookups is None:
+        if self._lookups is None:
             await self.pool.close()
             return
-        await self.lookups.stop()
+        await self._lookups.stop()
         await self.pool.close()
-        await self.lookups.settle()
+        await self._lookups.settle()
 
     @property
     def pool(self) -> LeasedQueuePool:
@@ -157,9 +157,15 @@ class Database:
         """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
         return nullcontext() if self.is_hooked() else self.pool.checkout()
 
+    @property
+    def lookups(self) -> Lookups | None:
+        """Who looks up rows for several tasks at once; nobody, if the pool has listeners, who may look at the task."""
+        events = self.pool.dispatch
+        return None if events.checkout or events.checkin or events.reset else self._lookups
+
     def is_hooked(self) -> bool:
         """Tell whether SQLAlchemy has to send the statements of reads: a hook wants it, or it is not understood."""
-        return not IS_UNDERSTOOD or is_session_hooked() or is_engine_hooked(self.engine.sync_engine)
+        return not IS_UNDERSTOOD or is_session_expected() or is_engine_hooked(self.engine.sync_engine)
 
     @asynccontextmanager
     async def streaming(self) -> AsyncGenerator[ProjectionReads]:

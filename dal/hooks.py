@@ -40,12 +40,22 @@ def _is_heard(engine: Engine) -> bool:
         or len(heard.after_cursor_execute) > log
         or heard.before_execute
         or heard.after_execute
+        or heard.engine_connect
+        or heard.begin
+        or heard.commit
+        or heard.rollback
     )
 
 
-def is_session_hooked(session: Session = _any_session) -> bool:
-    """Tell whether a listener may change, replace or count what *session*, or else any session, executes."""
+def is_session_hooked(session: Session) -> bool:
+    """Tell whether a listener may change, replace or count what *session* executes."""
     return bool(session.dispatch.do_orm_execute)
+
+
+def is_session_expected() -> bool:
+    """Tell whether somebody does something for every session that begins, such as to say who the tenant is."""
+    heard = _any_session.dispatch
+    return bool(heard.do_orm_execute or heard.after_begin or heard.after_transaction_create)
 
 
 def changes_statements(options: Any) -> bool:

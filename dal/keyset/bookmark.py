@@ -50,7 +50,7 @@ def encoded(values: Sequence[str | None], digest: bytes, keys: Sequence[bytes]) 
 
 def decoded(bookmark: str, digest: bytes, keys: Sequence[bytes]) -> tuple[str | None, ...]:
     """Give the values again; raises `KeysetError` for what was not made for this ordering, and by one of *keys*."""
-    raw = _from_base64(bookmark)
+    raw = _from_base64(str(bookmark))
     if raw[:1] != VERSION:
         raise KeysetError("the bookmark is of another version of dal, or damaged: begin at the first page.")
     size = SIGNATURE_BYTES if keys else SUM_BYTES

@@ -7,7 +7,7 @@ from dal.pool.lease import Lease
 from dal.pool.limits import warn_of_limits
 from dal.pool.listeners import listen
 from dal.pool.priority import first_in_line, is_first_in_line
-from dal.pool.queue_pool import LeasedQueuePool
+from dal.pool.queue_pool import LeasedQueuePool, living_pools
 from dal.pool.status import Histogram, PoolStatus, Totals
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "keep_alive",
     "listen",
     "listen_for_last_words",
+    "living_pools",
     "warn_of_limits",
 ]

@@ -36,7 +36,7 @@ class TransactionNumber(NamedTuple):
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
     """A connection whose transactions are `DriverTransaction`, and that knows the server's `last_words`."""
 
-    __slots__ = ("last_words", "number", "opening", "tag")
+    __slots__ = ("last_words", "number", "opening", "parsed_at", "tag")
     last_words: LastWords
 
     def __init__(self, *arguments: Any) -> None:
@@ -45,6 +45,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         self.opening: str | None = None
         # Of the transaction that began last, if it was to be numbered.
         self.number: TransactionNumber | None = None
+        # How many statements were sent when one was last parsed: the server waits for its Bind, and holds its locks.
+        self.parsed_at = -1
         # What the last script was answered: ROLLBACK to a COMMIT means that there was nothing to commit.
         self.tag = ""
 
@@ -60,6 +62,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         """
         self._check_open()
         return await self._prepare(query, use_cache=True)
+
+    def forget_statements(self) -> None:
+        """Forget what is prepared, on all connections, as `fetch` does when the server says that it is outdated."""
+        self._drop_global_statement_cache()
 
     def open_with(self, opening: str, *, numbered: bool) -> None:
         """Send *opening* with the next BEGIN; if *numbered*, `number` is known once that is answered."""
@@ -77,6 +83,12 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         with self._stmt_exclusive_section:
             self.tag = str(await super().execute(query, timeout=timeout))
         return self.tag
+
+    async def _get_statement(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super()._get_statement(*arguments, **options)
+        finally:
+            self.parsed_at = self._protocol.queries_count
 
     async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:

@@ -50,6 +50,14 @@ class Watched:
         # Not by is_busy: this is asked at every checkin.
         return not (self._in_transaction() or self.is_cancelling() or self._is_locked() or self._section._acquired)
 
+    @property
+    def is_parsed_only(self) -> bool:
+        """Whether a statement may have been parsed and never run: its task was cancelled, or its values do not fit.
+
+        The driver ends a Parse without a Sync, so the server is in a transaction, and the driver does not know.
+        """
+        return bool(self.driver.parsed_at == self._protocol.queries_count)  # type: ignore[attr-defined,unused-ignore] # dal's own
+
     def forget_transaction(self) -> None:
         """Forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
         self.driver._top_xact = None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import AsyncAdaptedQueuePool
@@ -30,8 +31,14 @@ from dal.pool.stock import Stock
 from dal.pool.upkeep import Upkeep
 from dal.pool_config import PoolConfig
 
+_living: Final[WeakSet[LeasedQueuePool]] = WeakSet()
 # Under which name a record knows its slot.
 _SLOT: Final = "dal_slot"
+
+
+def living_pools() -> list[LeasedQueuePool]:
+    """List the pools of this process: one that is disposed of lives on while a connection of it is out."""
+    return list(_living)
 
 
 class LeasedQueuePool(AsyncAdaptedQueuePool):
@@ -49,6 +56,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
             pool_config or PoolConfig(), self._open, closing=self._tell_of_closing, observer=pool_observer
         )
         self._upkeep = Upkeep(self.stock)
+        _living.add(self)
 
     def recreate(self) -> LeasedQueuePool:
         """Make the pool that follows a `dispose()`."""

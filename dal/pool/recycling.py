@@ -43,7 +43,8 @@ class Recycler:
 
     def is_clean(self, slot: Slot) -> bool:
         """Tell whether nothing has to be done."""
-        return self._statement is None and slot.watched.is_at_rest
+        watched = slot.watched
+        return self._statement is None and watched.is_at_rest and not watched.is_parsed_only
 
     def can_mend(self, slot: Slot) -> bool:
         """Tell whether it can be made fit: not if it was left in a transaction, or in the middle of a statement."""
@@ -73,6 +74,8 @@ class Recycler:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await _settle(slot.watched)
+                if slot.watched.is_parsed_only:
+                    await slot.driver.execute(_NOTHING)
                 if statement is not None:
                     await slot.driver.execute(statement)
                 if statement is _CLEAN:

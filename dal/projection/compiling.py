@@ -12,9 +12,11 @@ from itertools import chain, islice, repeat
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import CompoundSelect, Engine, Select, TextClause, TextualSelect
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql.cache_key import CacheKey
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.compiler import WARN_LINTING, SQLCompiler
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import LRUCache
 
@@ -23,6 +25,7 @@ from dal.projection.assembly import Processor
 
 AnySelect: TypeAlias = Select[Any] | CompoundSelect[Any] | TextClause | TextualSelect
 
+_ANY_DIALECT: Final[Dialect] = PGDialect_asyncpg()  # type: ignore[no-untyped-call] # SQLAlchemy's
 IS_UNDERSTOOD: Final = (
     hasattr(SQLCompiler, "_process_parameters_for_postcompile")
     and hasattr(SQLCompiler, "_bind_processors")
@@ -39,6 +42,7 @@ class Compiled:
     """One SELECT in SQL. *processors* are known once it was prepared for the first time."""
 
     __slots__ = (
+        "_asks_anew",
         "_binders",
         "_compiled",
         "_constants",
@@ -60,7 +64,9 @@ class Compiled:
         self._types = [column.type for column in compiled._result_columns]
         # A list of values after IN makes another text for each length of it.
         self._varies = bool(compiled.post_compile_params or compiled.literal_execute_params)
-        self._constants = compiled.construct_params(escape_names=False, _check=False, _no_postcompile=True)
+        # A parameter may ask a function for its value, at each execution.
+        self._asks_anew = any(bind.callable is not None for bind in compiled.binds.values())
+        self._constants = self._own_values()
         self.processors: Sequence[Processor | None] | None = None
         # What the server calls its columns: of a text nobody else knows.
         self.columns: tuple[str, ...] = ()
@@ -91,9 +97,13 @@ class Compiled:
         said = {each.keyname: each.type for each in self._compiled._result_columns}
         return [said.get(name) for name in self.columns]
 
-    def refuse_parameters(self, values: Mapping[str, Any]) -> None:
-        """Refuse values for parameters that the statement has not, and parameters that have none."""
-        binds = {bind.key: bind.required for bind in self._compiled.bind_names}
+    def refuse_parameters(self, values: Mapping[str, Any], key: CacheKey | None) -> None:
+        """Refuse values for parameters that the statement has not, and parameters that have none.
+
+        Statements of the same *key* may differ in who has given a value already.
+        """
+        own = self._compiled.bind_names if key is None else key.bindparams
+        binds = {bind.key: bind.required for bind in own}
         missing = [name for name, is_required in binds.items() if is_required and name not in values]
         unknown = [name for name in values if name not in binds]
         if missing or unknown:
@@ -107,7 +117,10 @@ class Compiled:
         """Give the text and the arguments for *values* by name, beside those that the statement has by itself."""
         if self._varies:
             return self._expand(self._compiled.construct_params(values, escape_names=False, _no_postcompile=True))
-        return self.sql, self._encode(values if len(values) == len(self._names) else {**self._constants, **values})
+        if len(values) == len(self._names):
+            return self.sql, self._encode(values)
+        constants = self._own_values() if self._asks_anew else self._constants
+        return self.sql, self._encode({**constants, **values})
 
     def rebind(self, key: CacheKey, given: Mapping[str, Any] | None = None) -> tuple[str, list[Any]]:
         """Give the text and the arguments for a statement that differs from the compiled one only in its values."""
@@ -117,8 +130,15 @@ class Compiled:
             escape_names=False,
             _no_postcompile=self._varies,
             _collected_params=key.params,
+            _check=given is None,  # else by refuse_parameters
         )
         return self._expand(values) if self._varies else (self.sql, self._encode(values))
+
+    def _own_values(self) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = self._compiled.construct_params(
+            escape_names=False, _check=False, _no_postcompile=True
+        )
+        return values
 
     def _encode(self, values: Mapping[str, Any]) -> list[Any]:
         binders = self._binders
@@ -136,6 +156,17 @@ class Compiled:
         ]
 
 
+def asks_anew(statement: AnySelect) -> bool:
+    """Tell whether a parameter of *statement* asks a function for its value at each execution."""
+    compiled: Any = statement.compile(dialect=_ANY_DIALECT)
+    return any(bind.callable is not None for bind in compiled.binds.values())
+
+
+def criteria_of(statement: Any) -> tuple[Any, ...]:
+    """Give what `with_loader_criteria` says of *statement*, which holds for collections too."""
+    return tuple(option for option in statement._with_options if isinstance(option, LoaderCriteriaOption))
+
+
 class Statements:
     """The statements of one engine, as many as `KEPT`: those that were used last."""
 
@@ -148,7 +179,7 @@ class Statements:
         """Give the *statement* that *name* always stands for."""
         found = self._kept.get(name)
         if found is None:
-            self._kept[name] = found = self._compile(statement, None)
+            self._kept[name] = found = Compiled(statement.compile(dialect=self._dialect), self._dialect)
         return found
 
     def asked(
@@ -170,11 +201,13 @@ class Statements:
         found = None if key is None else self._kept.get(key.key)
         if found is None:
             found = self._compile(statement, key)
-        found.refuse_parameters(values)
+        found.refuse_parameters(values, key)
         if key is None:
             return found, *found.bind(values)
         self._kept[key.key] = found
         return found, *found.rebind(key, values)
 
     def _compile(self, statement: AnySelect, key: CacheKey | None) -> Compiled:
-        return Compiled(statement.compile(dialect=self._dialect, cache_key=key), self._dialect)
+        # With SQLAlchemy's warning of tables that nothing joins, unless the engine was told not to.
+        linting = self._dialect.compiler_linting | WARN_LINTING
+        return Compiled(statement.compile(dialect=self._dialect, cache_key=key, linting=linting), self._dialect)

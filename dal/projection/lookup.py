@@ -15,6 +15,7 @@ from sqlalchemy.sql import visitors
 
 from dal.errors import ProjectionError
 from dal.projection.assembly import Rows, assemble
+from dal.projection.compiling import asks_anew
 from dal.projection.keys import equal
 from dal.projection.plan import Level, key_names
 from dal.projection.planning import KEPT, plan_of
@@ -75,7 +76,7 @@ def _planned(model: Any, into: Any) -> Lookup:
     binds = [bindparam(name, type_=column.type) for name, column in zip(key_names(len(keys)), columns, strict=True)]
     one = select(model).where(*(column == bind for column, bind in zip(columns, binds, strict=True)))
     types = tuple(_python_type(column) for column in columns)
-    many = _select_many(model, level, columns)
+    many = None if asks_anew(level.project(one)) else _select_many(model, level, columns)
     only = types[0] if len(types) == 1 else None
     return Lookup(model.__name__, level, level.project(one), many, keys, types, key_names(len(keys)), only)
 
@@ -86,6 +87,8 @@ def _select_many(model: Any, level: Level, columns: Sequence[Any]) -> Select[Any
     A citext, a padded CHAR, a UUID given as text.
     """
     if any(isinstance(_plain_type(column), ARRAY) for column in columns) or level.groups == () or _has_window(level):
+        return None
+    if _asks_anew(level):
         return None
     names = key_names(len(columns))
     arrays = [bindparam(name, type_=ARRAY(own.type)) for name, own in zip(names, columns, strict=True)]
@@ -179,6 +182,11 @@ def _python_type(column: Any) -> type | None:
 def _plain_type(column: Any) -> Any:
     kind = column.type
     return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+
+
+def _asks_anew(level: Level) -> bool:
+    """Tell whether a value is asked for when a collection is read: in the context of who reads it."""
+    return any(asks_anew(child.statement) or _asks_anew(child.level) for child in level.children)
 
 
 def _has_window(level: Level) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select
 
+from dal.errors import ProjectionError
 from dal.projection.shape import Maker
 
 
@@ -79,6 +80,11 @@ class Level:
 
     def project(self, statement: Select[Any]) -> Select[Any]:
         """Let a SELECT of the entity read this level's columns instead, then those that it has beside the entity."""
+        if statement._distinct:  # noqa: SLF001 # there is no public name for it
+            raise ProjectionError(
+                "DISTINCT would be of what is read, not of the entities: take relationship.any(...) in the place "
+                "of the join, or select columns."
+            )
         beside: list[Any] = [each["expr"] for each in statement.column_descriptions[1:]]
         columns: list[Any] = [*self.columns, *beside]
         projected: Any = statement.with_only_columns(*columns, maintain_column_froms=True)

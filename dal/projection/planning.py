@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, TypeDecorator, case, inspect, literal_column
-from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, RelationshipProperty, aliased
+from sqlalchemy.orm import ColumnProperty, CompositeProperty, Mapper, QueryableAttribute, RelationshipProperty, aliased
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.sql.util import ClauseAdapter
 
@@ -24,7 +24,7 @@ from dal.projection.names import Member, Place, attribute, member
 from dal.projection.numerics import as_text, is_fixed
 from dal.projection.plan import Child, Collected, FromColumn, FromColumns, Joined, Level, Node, Value
 from dal.projection.relationships import is_joined, may_be_absent, related
-from dal.projection.shape import Shape, shape_of
+from dal.projection.shape import Columns, Shape, shape_of
 
 # Types are few, and live as long as the process.
 KEPT: Final = 1000
@@ -38,12 +38,15 @@ def plan_of(model: Any, into: Any) -> Level:
 
     Raises `ProjectionError` for what does not fit.
     """
-    return _value(into) if isinstance(into, SQLColumnExpression) else _planned(model, into)
+    return _value(model, into) if isinstance(into, SQLColumnExpression) else _planned(model, into)
 
 
 @lru_cache(maxsize=KEPT)
-def _value(expression: Any) -> Level:
-    return Level((expression,), (), None, Node.of(lambda columns: list(columns[0]), [FromColumn(0)]), ())
+def _value(model: Any, expression: Any) -> Level:
+    if isinstance(expression, QueryableAttribute) and isinstance(expression.parent, Mapper):
+        return _Planner(model).value(expression)
+    groups = () if is_aggregate(expression) else None
+    return Level((expression,), (), groups, Node.of(_first_column, [FromColumn(0)]), ())
 
 
 @lru_cache(maxsize=KEPT)
@@ -68,6 +71,19 @@ class _Planner:
         single = tuple(column for column in self._single.values() if not is_aggregate(column))
         groups = None if len(single) == len(columns) else single
         return Level(columns, tuple(self._joins), groups, node, tuple(self._children))
+
+    def value(self, attribute: Any) -> Level:
+        """Plan a level of one attribute by itself."""
+        mapper = self._mapper(())
+        found = mapper.attrs.get(attribute.key)
+        if not mapper.isa(attribute.parent) or isinstance(found, RelationshipProperty):
+            raise ProjectionError(
+                f"{attribute} is no value of a {mapper.class_.__name__}'s own row: name what to read by a type, such "
+                "as a dataclass whose field is annotated with From(...)."
+            )
+        value = self._composite(found, ()) if isinstance(found, CompositeProperty) else FromColumn(0)
+        columns = tuple(self._columns.values()) or (attribute,)
+        return Level(columns, (), None, Node.of(_first_column, [value]), ())
 
     def _node(self, shape: Shape, path: Path) -> Node:
         values: dict[str, Value] = {}
@@ -94,16 +110,24 @@ class _Planner:
         if isinstance(found, RelationshipProperty):
             refuse_other_nesting(place, found, absent=absent or may_be_absent(found))
             return self._joined(place, found, path) if is_joined(found) else self._collected(place, found, path)
-        refuse_null(place, found, absent=absent)
         if isinstance(found, CompositeProperty):
-            indexes = tuple(self._attribute(prop.key, path).index for prop in found.props)
-            return FromColumns(indexes, found.composite_class)
+            if absent or callable(found.return_none_on):
+                refuse_null(place, found, absent=absent)
+            return self._composite(found, path)
+        refuse_null(place, found, absent=absent)
         refuse_other_type(place, found)
         name = found.key if isinstance(found, ColumnProperty) else found.__name__
         if is_fixed(found):
             number = getattr(self._entities[path], name)
             return self._column((path, name, "text"), as_text(number, nullable=place.field.is_optional), number)
         return self._computed(name, path) if absent and not _is_column(found) else self._attribute(name, path)
+
+    def _composite(self, prop: CompositeProperty[Any], path: Path) -> FromColumns:
+        indexes = tuple(self._attribute(part.key, path).index for part in prop.props)
+        make, is_none = prop.composite_class, prop.return_none_on
+        if callable(is_none):
+            return FromColumns(indexes, lambda *values: None if is_none(*values) else make(*values))
+        return FromColumns(indexes, make)
 
     def _joined(self, place: Place, prop: RelationshipProperty[Any], path: Path) -> Joined:
         inner = self._join(path, prop)
@@ -118,7 +142,8 @@ class _Planner:
         shape = shape_of(place.field.item if prop.uselist else place.field.hint)
         level = _Planner(way.entity).level(shape)
         load = place.field.load or Load()
-        load = replace(load, order_by=load.order_by or tuple(prop.order_by or ()))
+        if level.groups is None:  # an aggregate has no order of its rows
+            load = replace(load, order_by=load.order_by or tuple(prop.order_by or ()))
         parent = tuple(self._attribute(key, path).index for key in way.keys)
         own = tuple(range(len(level.columns), len(level.columns) + len(way.own)))
         child = Child(level, way.statement(level, load), parent, own)
@@ -186,6 +211,10 @@ class _Planner:
 
 def _is_column(found: Member) -> bool:
     return isinstance(found, ColumnProperty) and isinstance(found.columns[0], Column)
+
+
+def _first_column(columns: Columns) -> list[Any]:
+    return list(columns[0])
 
 
 def _only(found: list[Any]) -> Any:

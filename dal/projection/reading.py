@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dal.errors import driver_errors_named, raise_named
 from dal.hooks import changes_statements
 from dal.projection.assembly import Rows, assemble
-from dal.projection.compiling import Compiled, Statements
+from dal.projection.compiling import Compiled, Statements, criteria_of
 from dal.projection.plan import Child, Level, key_names
 from dal.session import ReadingSource, SessionSource
 from dal.telemetry import is_logging, statement_sent
@@ -54,7 +54,9 @@ class ProjectionSource(SessionSource, ProjectionReads, Protocol):
 
 
 class Sender(Protocol):
-    """Sends statements."""
+    """Sends statements; *criteria* are options of SQLAlchemy's that hold for the fixed ones too."""
+
+    criteria: tuple[Any, ...]
 
     async def asked(self, level: Level, statement: Select[Any]) -> Rows:
         """Send a SELECT of an entity as *level* reads it."""
@@ -68,11 +70,12 @@ class Sender(Protocol):
 class OnDriver:
     """Sends on asyncpg's connection: one round trip for each statement once it is prepared there."""
 
-    __slots__ = ("_driver", "_statements")
+    __slots__ = ("_driver", "_statements", "criteria")
 
     def __init__(self, driver: asyncpg.Connection, statements: Statements) -> None:
         self._driver = driver
         self._statements = statements
+        self.criteria: tuple[Any, ...] = ()
 
     async def asked(self, level: Level, statement: Select[Any]) -> Rows:
         """Send a SELECT of an entity as *level* reads it."""
@@ -81,6 +84,8 @@ class OnDriver:
 
     async def fixed(self, name: Hashable, statement: Select[Any], values: Mapping[str, Any]) -> Rows:
         """Send the SELECT that *name* always stands for."""
+        if self.criteria:
+            return await self._send(*self._statements.given(statement.options(*self.criteria), values))
         compiled = self._statements.fixed(name, statement)
         return await self._send(compiled, *compiled.bind(values))
 
@@ -122,16 +127,18 @@ class OnDriver:
         driver: Any = self._driver  # of dal.pool, which asyncpg's types do not know
         prepared = await driver.prepare_kept(sql)
         compiled.learn(prepared.get_attributes())
-        return await prepared.fetch(*arguments)  # type: ignore[no-any-return] # asyncpg ships no types
+        # By fetch, which finds the same statement, and prepares it anew if it is outdated.
+        return await driver.fetch(sql, *arguments)  # type: ignore[no-any-return] # asyncpg ships no types
 
 
 class BySession:
     """Has SQLAlchemy send them, with all its hooks."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_session", "criteria")
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self.criteria: tuple[Any, ...] = ()
 
     async def asked(self, level: Level, statement: Select[Any]) -> Rows:
         """Send a SELECT of an entity as *level* reads it."""
@@ -140,7 +147,7 @@ class BySession:
     async def fixed(self, name: Hashable, statement: Select[Any], values: Mapping[str, Any]) -> Rows:
         """Send a SELECT, which SQLAlchemy knows by its own key."""
         del name
-        return Rows((await self._session.execute(statement, dict(values))).all())
+        return Rows((await self._session.execute(statement.options(*self.criteria), dict(values))).all())
 
 
 async def read(
@@ -156,12 +163,14 @@ async def read(
 async def fetch(source: ProjectionSource, level: Level, statement: Select[Any], *, concurrent: bool = False) -> Rows:
     """Read the rows of *statement*, and what belongs to them; columns beside the entity come last in each row."""
     plain = not changes_statements(statement.get_execution_options())
+    criteria = criteria_of(statement)
     async with sending(source, plain=plain) as sender:
+        sender.criteria = criteria
         rows = await sender.asked(level, statement)
         if not concurrent:
             await complete(sender, level, rows)
     if concurrent:
-        await _complete_at_once(source, level, rows)
+        await _complete_at_once(source, level, rows, criteria)
     return rows
 
 
@@ -177,11 +186,12 @@ async def sending(source: ProjectionSource, *, plain: bool = True) -> AsyncGener
         yield BySession(session)
 
 
-async def _complete_at_once(source: ProjectionSource, level: Level, rows: Rows) -> None:
+async def _complete_at_once(source: ProjectionSource, level: Level, rows: Rows, criteria: tuple[Any, ...]) -> None:
     """Read what belongs to *rows*, having given their connection back: nobody who holds one waits for another."""
 
     async def one(child: Child) -> None:
         async with sending(source) as sender:
+            sender.criteria = criteria
             rows.children[child] = await fetch_children(sender, child, _keys(child, rows))
 
     try:

@@ -137,6 +137,8 @@ class _Sent:
         try:
             yield
         except Exception as error:
+            if isinstance(error, asyncpg.InvalidCachedStatementError):
+                self.driver.forget_statements()  # the next one prepares anew
             raise_named(
                 error,
                 driver=self.driver,

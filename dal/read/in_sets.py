@@ -10,7 +10,7 @@ from sqlalchemy import ColumnExpressionArgument, Select, func, select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from dal.errors import UnitOfWorkError
+from dal.errors import ProjectionError, UnitOfWorkError
 from dal.keyset import Count, CountAs, Counting, OrderBy, Ordering, Page, Window
 from dal.loading import raise_unloaded
 from dal.locks import RowLock, Strength
@@ -65,6 +65,10 @@ class ReadsInSets(Reading[E]):
         the server has cores to spare.
         """
         statement = select_where(self._model, where, order_by, limit)
+        if lock is not None:
+            self._refuse_passing_lock()
+        if concurrent and (lock is not None or options):
+            raise TypeError("concurrent= reads by into= on several connections: it goes without lock= and options=.")
         if concurrent:
             return await self._read_concurrently(statement, into)
         return await self._read(statement, into, options, None if lock is None else RowLock(lock))
@@ -198,8 +202,8 @@ class ReadsInSets(Reading[E]):
         between its rows. A round trip to begin, one for each batch, and one more for each collection of each batch;
         outside two for its transaction.
         """
-        if batch_rows < 1:
-            raise ValueError(f"batch_rows is {batch_rows}; it must be at least 1.")
+        if batch_rows < 1 or batch_rows % 1:
+            raise ValueError(f"batch_rows is {batch_rows}; it must be an integer of at least 1.")
         statement = select_where(self._model, where, order_by, None)
         if into is not None:
             refuse_options(options)
@@ -221,6 +225,10 @@ class ReadsInSets(Reading[E]):
         if into is not None:
             refuse_options(options)
             level = plan_of(self._model, into)
+            if level.groups is not None:
+                raise ProjectionError(
+                    f"a page is of rows of {self._model.__name__}, and an aggregate is of many: use list(into=...)."
+                )
             found = await fetch(self._source, level, window.of(statement))
             return window.page(assemble(level, found), [row[-window.width :] for row in found.rows])
         async with self._source.reading() as session:

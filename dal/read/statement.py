@@ -23,12 +23,12 @@ def select_where(
     limit: int | None,
 ) -> Select[E]:
     """Select the entities that satisfy every condition."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; it must be at least 1, or None for all.")
+    if limit is not None and (limit < 1 or limit % 1):
+        raise ValueError(f"limit is {limit!r}; it must be an integer of at least 1, or None for all.")
     statement: Select[Any] = _all_of(model)
     if where:
         statement = statement.where(*where)
-    ordered = order_by if isinstance(order_by, Sequence) else (order_by,)
+    ordered = order_by if isinstance(order_by, Sequence) and not isinstance(order_by, str) else (order_by,)
     if ordered:
         statement = statement.order_by(*ordered)
     return statement if limit is None else statement.limit(limit)

@@ -34,7 +34,7 @@ from dal.testing.fixtures import (
     unit_of_work,
     unit_of_work_class,
 )
-from dal.testing.leaks import leases_out, unwatch_pools, watch_pools
+from dal.testing.leaks import leases_out
 from dal.testing.options import LOG, add_markers, add_options, server_of, share_server
 from dal.testing.server import server_url
 
@@ -72,16 +72,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the markers, and begin to learn of pools."""
-    # First: pytest unconfigures also what refused to be configured.
-    watch_pools()
+    """Add the markers."""
     config.stash[_KEPT] = []
     add_markers(config)
-
-
-def pytest_unconfigure() -> None:
-    """Learn of no more pools."""
-    unwatch_pools()
 
 
 @pytest.hookimpl(optionalhook=True)
