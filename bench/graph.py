@@ -14,8 +14,9 @@ results.
   takes. `selectinload` goes as far as 10,000, where it takes seconds.
 
 Everyone takes turns; each round begins with another, and lasts a fixed time. Garbage is collected before it; in it, the
-collector runs as Python has it, over what was made since the round began, unless it is what is measured. Before each part, everyone's objects are compared with
-those by hand: what differs ends the run. A target that is missed is a result, not a failure.
+collector runs as Python has it, over what was made since the round began, unless it is what is measured. Before each
+part, everyone's objects are compared with those by hand: what differs ends the run. A target that is missed is a
+result, not a failure.
 """
 
 from __future__ import annotations

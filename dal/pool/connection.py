@@ -88,7 +88,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         try:
             return await super()._get_statement(*arguments, **options)
         finally:
-            self.parsed_at = self._protocol.queries_count
+            protocol: Any = self._protocol
+            self.parsed_at = protocol.queries_count
 
     async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:

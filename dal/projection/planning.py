@@ -43,8 +43,9 @@ def plan_of(model: Any, into: Any) -> Level:
 
 @lru_cache(maxsize=KEPT)
 def _value(model: Any, expression: Any) -> Level:
-    if isinstance(expression, QueryableAttribute) and isinstance(expression.parent, Mapper):
-        return _Planner(model).value(expression)
+    attribute: Any = expression
+    if isinstance(attribute, QueryableAttribute) and isinstance(attribute.parent, Mapper):
+        return _Planner(model).value(attribute)
     groups = () if is_aggregate(expression) else None
     return Level((expression,), (), groups, Node.of(_first_column, [FromColumn(0)]), ())
 

@@ -138,7 +138,8 @@ class _Sent:
             yield
         except Exception as error:
             if isinstance(error, asyncpg.InvalidCachedStatementError):
-                self.driver.forget_statements()  # the next one prepares anew
+                driver: Any = self.driver  # of dal.pool, which asyncpg's types do not know
+                driver.forget_statements()  # the next one prepares anew
             raise_named(
                 error,
                 driver=self.driver,
