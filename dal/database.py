@@ -74,7 +74,7 @@ class Database:
         self._observer = observer
         self.engine = _create_engine(self.config, observer)
         self.statements = Statements(self.engine.sync_engine)
-        self._lookups = Lookups(self) if coalesce else None
+        self.lookups = Lookups(self) if coalesce else None
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(
@@ -113,12 +113,12 @@ class Database:
 
     async def close(self) -> None:
         """Close the connections that are in the pool; one that is still out is closed when it comes back."""
-        if self._lookups is None:
+        if self.lookups is None:
             await self.pool.close()
             return
-        await self._lookups.stop()
+        await self.lookups.stop()
         await self.pool.close()
-        await self._lookups.settle()
+        await self.lookups.settle()
 
     @property
     def pool(self) -> LeasedQueuePool:
@@ -157,11 +157,10 @@ class Database:
         """Lend the driver's connection for one read, or None where a hook wants SQLAlchemy to send it."""
         return nullcontext() if self.is_hooked() else self.pool.checkout()
 
-    @property
-    def lookups(self) -> Lookups | None:
-        """Who looks up rows for several tasks at once; nobody, if the pool has listeners, who may look at the task."""
+    def is_watched(self) -> bool:
+        """Tell whether the pool has listeners, who may do something for the task that takes a connection."""
         events = self.pool.dispatch
-        return None if events.checkout or events.checkin or events.reset else self._lookups
+        return bool(events.checkout or events.checkin or events.reset)
 
     def is_hooked(self) -> bool:
         """Tell whether SQLAlchemy has to send the statements of reads: a hook wants it, or it is not understood."""

@@ -63,10 +63,15 @@ class ReadsByKey(Reading[E]):
         statement. A row that somebody else has locked is waited for, or is None (*skip_locked*), or raises
         `LockNotAvailable` (*nowait*), which spoils the transaction unless it is raised in a savepoint.
         """
-        row = row_lock(lock, nowait=nowait, skip_locked=skip_locked)
+        row = (
+            row_lock(lock, nowait=nowait, skip_locked=skip_locked)
+            if lock is not None or nowait or skip_locked
+            else None
+        )
         if row is None and into is not None:
-            refuse_options(options)
-            return await get(self._source, lookup_of(self._model, into), identity)
+            if options:
+                refuse_options(options)
+            return await get(self._source, lookup_of(self.model, into), identity)  # type: ignore[attr-defined] # see _model
         if row is None and not options:
             async with self._source.reading() as session:
                 return await session.get(self._model, identity, options=[raise_unloaded()])
