@@ -22,9 +22,10 @@ import argparse
 import asyncio
 import random
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import uvloop
@@ -77,7 +78,7 @@ class Size:
     checked: int
 
 
-FULL: Final = Size(rounds=5, seconds=1.0, single_s=0.5, checked=200)
+FULL: Final = Size(rounds=11, seconds=0.4, single_s=0.2, checked=200)
 TINY: Final = Size(rounds=1, seconds=0.05, single_s=0.05, checked=20)
 
 
@@ -131,55 +132,52 @@ class Bench:
                 check(name, await search(wanted), found)
 
     async def get(self, gets: Gets) -> None:
-        middle = await self._rates("get", gets, _get)
+        await self._rates("get", gets, _key)
         # uvloop spares the drivers more than it spares dal: what is saved beside the loop's own work weighs less there.
-        self._ratio("get_vs_asyncpg_pool", middle, ("asyncpg_pool", "dal"), "1.1" if self.suffix else "1.4")
-        self._ratio("get_vs_asyncpg_held", middle, ("asyncpg_held", "dal"), "none")
-        self._ratio("get_vs_asyncsession", middle, ("asyncsession", "dal"), "4.5")
-        self._ratio("get_coalesced_vs_asyncpg_pool", middle, ("asyncpg_pool", "dal_coalesced"), "10")
-        self._ratio("get_coalesced_vs_advanced_alchemy", middle, ("advanced_alchemy", "dal_coalesced"), "40")
+        self._ratio("get_vs_asyncpg_pool", "get", ("asyncpg_pool", "dal"), "1.1" if self.suffix else "1.4")
+        self._ratio("get_vs_asyncpg_held", "get", ("asyncpg_held", "dal"), "none")
+        self._ratio("get_vs_asyncsession", "get", ("asyncsession", "dal"), "4.5")
+        self._ratio("get_coalesced_vs_asyncpg_pool", "get", ("asyncpg_pool", "dal_coalesced"), "10")
+        self._ratio("get_coalesced_vs_advanced_alchemy", "get", ("advanced_alchemy", "dal_coalesced"), "40")
 
     async def list(self, searches: Searches) -> None:
-        middle = await self._rates("list", searches, _search)
-        self._ratio("list_dynamic_vs_asyncsession", middle, ("asyncsession", "dal"), "3")
-        self._ratio("list_dynamic_vs_asyncpg_pool", middle, ("asyncpg_pool", "dal"), "none")
+        await self._rates("list", searches, Search.drawn)
+        self._ratio("list_dynamic_vs_asyncsession", "list", ("asyncsession", "dal"), "3")
+        self._ratio("list_dynamic_vs_asyncpg_pool", "list", ("asyncpg_pool", "dal"), "none")
 
     async def single_get(self, gets: Gets) -> None:
-        readers = {name: Readers(_get(get), 1, self.size.single_s) for name, get in gets.items()}
+        readers = {name: Readers(get, _key, 1, self.size.single_s) for name, get in gets.items()}
         middle = await self._alternate("single_get", readers)
         self.report.beside(f"single_get_us{self.suffix}", {name: each / READS * 1e6 for name, each in middle.items()})
 
-    async def _rates(self, part: str, calls: Mapping[str, Any], read_of: ReadOf) -> dict[str, float]:
+    async def _rates(self, part: str, calls: Mapping[str, Any], draw: Draw) -> None:
         self.report.facts.setdefault("contenders", {})[part] = {
             name: what_it_does(call) for name, call in calls.items()
         }
-        readers = {name: Readers(read_of(call), TASKS, self.size.seconds) for name, call in calls.items()}
+        readers = {name: Readers(call, draw, TASKS, self.size.seconds) for name, call in calls.items()}
         middle = await self._alternate(part, readers)
         self.report.beside(f"{part}{self.suffix}_refused", {name: each.refused for name, each in readers.items()})
         rates = {name: READS / seconds for name, seconds in middle.items()}
         self.report.beside(f"{part}{self.suffix}_per_s", rates)
-        return rates
 
     async def _alternate(self, part: str, readers: Mapping[str, Readers]) -> dict[str, float]:
         rounds = await alternate([Contender(name, each.run) for name, each in readers.items()], self.size.rounds)
         self.report.rounds_s |= {f"{part}{self.suffix} {name}": seconds for name, seconds in rounds.items()}
         return medians(rounds)
 
-    def _ratio(self, name: str, rates: Mapping[str, float], pair: tuple[str, str], target: str) -> None:
-        peer, ours = pair
-        self.report.ratio(f"{name}{self.suffix}", rates[ours] / rates[peer], target)
+    def _ratio(self, name: str, part: str, pair: tuple[str, str], target: str) -> None:
+        """Compare within each round: from one to the next the machine may be twice as fast."""
+        peer, ours = (self.report.rounds_s[f"{part}{self.suffix} {each}"] for each in pair)
+        value = median(theirs / own for theirs, own in zip(peer, ours, strict=True))
+        self.report.ratio(f"{name}{self.suffix}", value, target)
 
 
-# Makes of a contender's call one that draws for itself what it asks for.
-ReadOf = Callable[[Any], Callable[[random.Random], Awaitable[object]]]
+# Draws what one read asks for.
+Draw = Callable[[random.Random], object]
 
 
-def _get(get: Callable[[int], Awaitable[object]]) -> Callable[[random.Random], Awaitable[object]]:
-    return lambda draw: get(draw.randrange(ORDERS))
-
-
-def _search(search: Callable[[Search], Awaitable[object]]) -> Callable[[random.Random], Awaitable[object]]:
-    return lambda draw: search(Search.drawn(draw))
+def _key(chance: random.Random) -> int:
+    return chance.randrange(ORDERS)
 
 
 def plot(report: Report, folder: Path) -> None:
