@@ -14,6 +14,11 @@ async def test_a_script_runs_every_statement(db, outside):
     assert await count(outside, "account") == 2
 
 
+@pytest.mark.parametrize("nothing", ["", ";", "-- later\n"])
+async def test_a_script_may_have_nothing_in_it(db, nothing):
+    await db.execute_script(nothing)
+
+
 async def test_a_script_that_fails_leaves_nothing(db, outside):
     with pytest.raises(UniqueViolation):
         await db.execute_script(TWO + TWO)

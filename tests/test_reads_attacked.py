@@ -359,6 +359,12 @@ async def test_a_read_cancelled_between_parse_and_bind_leaves_no_lock_behind(one
     await until(is_gone)
 
 
+async def test_a_read_cancelled_between_parse_and_bind_costs_no_connection(one, cabinets, monkeypatch):
+    before = await one.select_into(int, text("SELECT pg_backend_pid()"))
+    await _read_cancelled_once_it_is_prepared(cabinets, monkeypatch)
+    assert await one.select_into(int, text("SELECT pg_backend_pid()")) == before
+
+
 async def test_a_read_cancelled_between_parse_and_bind_spoils_no_transaction_of_another(one, cabinets, monkeypatch):
     await _read_cancelled_once_it_is_prepared(cabinets, monkeypatch)
     async with one.begin(isolation="repeatable read") as session:

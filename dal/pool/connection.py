@@ -81,7 +81,10 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
             query, self.opening = f"{query.removesuffix(';')} {self.opening}", None
         # asyncpg does so for what it prepares: by this the pool sees whether a connection is given back too early.
         with self._stmt_exclusive_section:
-            self.tag = str(await super().execute(query, timeout=timeout))
+            try:
+                self.tag = str(await super().execute(query, timeout=timeout))
+            except AttributeError:  # asyncpg's, of the answer that there was nothing to run: it has no tag
+                self.tag = ""
         return self.tag
 
     async def _get_statement(self, *arguments: Any, **options: Any) -> Any:

@@ -69,6 +69,15 @@ class Batch:
             if not future.done():
                 self.join(future, own, count)
 
+    def halve(self) -> Batch:
+        """Take out the later half of those who ask, as a batch of their own."""
+        half, middle = Batch(), len(self.waiting) // 2
+        split = sum(1 if count is None else count for _, count in self.waiting[:middle])
+        half.waiting, self.waiting = self.waiting[middle:], self.waiting[:middle]
+        half.keys, self.keys = self.keys[split:], self.keys[:split]
+        half.line = self.line
+        return half
+
     def answer(self, answers: Sequence[Any]) -> None:
         """Give everybody what stands in the places of his keys."""
         place = 0
@@ -91,17 +100,18 @@ class Batch:
 class Lane:
     """Somebody who sends batches one after the other; *batch* is the one that is under way."""
 
-    __slots__ = ("batch", "is_asking")
+    __slots__ = ("batch", "has_answered", "is_asking")
 
     def __init__(self) -> None:
         self.batch: Batch | None = None
         self.is_asking = False  # the pool for a connection
+        self.has_answered = False  # a batch before
 
 
 class Queue:
     """The batches of one lookup, in one event loop, and the lanes that are there to send them."""
 
-    __slots__ = ("_thread", "alarm", "batches", "lanes", "lookup", "loop", "open")
+    __slots__ = ("_thread", "alarm", "batches", "lanes", "lingering", "lookup", "loop", "open")
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
@@ -109,6 +119,7 @@ class Queue:
         self.batches: deque[Batch] = deque()
         self.open: Batch | None = None  # the last of them
         self.lanes: set[Lane] = set()
+        self.lingering = 0  # lanes that will look for a batch at the end of this turn
         self.alarm: asyncio.TimerHandle | None = None
 
     def is_here(self) -> bool:
@@ -143,6 +154,12 @@ class Queue:
         self._close(batch)
         batch.forget_cancelled()
         return batch
+
+    def put_back(self, batch: Batch) -> None:
+        """Let *batch* be the next one."""
+        self.batches.appendleft(batch)
+        if self.open is None:
+            self.open = batch
 
     def drop_unwanted(self) -> None:
         """Let the next batch be one that somebody waits for."""
