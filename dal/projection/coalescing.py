@@ -5,8 +5,9 @@ Python and what is equal to the server are not the same. So whoever asks has a r
 
 - A batch is closed when there is a connection to send it on: a read that is called after another one's COMMIT is never
   answered by a statement that was sent before.
-- A lane sends a batch, and then the next one; those who are answered and ask again at once go by the same. It asks the pool for a connection each time, as everybody does. `LANES`
-  are enough while the server answers; a batch that has waited for `PATIENCE_S` gets another one.
+- A lane sends a batch, and then the next one, also of those who were answered and ask again at once. It asks the pool
+  for a connection each time, as everybody does. `LANES` are enough while the server answers; a batch that has waited for
+  `PATIENCE_S` gets another one.
 - Whoever is alone in his turn of the loop goes himself, and counts as a lane.
 - What one key may have caused is nobody else's trouble: then everybody goes himself.
 
