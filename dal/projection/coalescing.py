@@ -6,8 +6,8 @@ Python and what is equal to the server are not the same. So whoever asks has a r
 - A batch is closed when there is a connection to send it on: a read that is called after another one's COMMIT is never
   answered by a statement that was sent before.
 - A lane sends a batch, and then the next one, also of those who were answered and ask again at once. It asks the pool
-  for a connection each time, as everybody does. `LANES` are enough while the server answers; a batch that has waited for
-  `PATIENCE_S` gets another one.
+  for a connection each time, as everybody does. `LANES` are enough while the server answers; a batch that has waited
+  for `PATIENCE_S` gets another one.
 - Whoever is alone in his turn of the loop goes himself, and counts as a lane.
 - What one key may have caused is nobody else's trouble: then everybody goes himself.
 
@@ -33,8 +33,8 @@ from dal.projection.reading import OnDriver, ProjectionSource
 # While the rows of one are made into objects, the server is at work for the other.
 LANES: Final = 2
 # So many who were answered together and ask again at once are sent as two halves: the server is at work for one while
-# the other's rows are made into objects. Twenty tasks read a tenth faster for it, fifty a quarter; with fewer, the second
-# statement costs what it gains.
+# the other's rows are made into objects. Twenty tasks read a tenth faster for it, fifty a quarter; with fewer, the
+# second statement costs what it gains.
 WORTH_HALVING: Final = 16
 # What a wait for a connection may always take, a statement may too, before others do not wait for it any more.
 PATIENCE_S: Final = 0.05
@@ -188,7 +188,7 @@ class Lookups:
                     return
                 rows = await fetch_many(OnDriver(driver, self._source.statements), queue.lookup, batch.keys)
             batch.answer(_answers(queue.lookup, rows, len(batch.keys)))
-            lane.has_answered = True
+            lane.batch, lane.has_answered = None, True
         except Exception as error:  # whatever it is, those who wait must hear of it
             failed = lane.batch or queue.take()
             if failed is not None:
