@@ -4,6 +4,8 @@ from dal.collector import tune_gc
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.errors import DALError
+from dal.lazy_loading import Lazy, lazy
+from dal.loading import load
 from dal.observer import Attempt, Observer
 from dal.pool_config import PoolConfig
 from dal.repository import Repository
@@ -16,12 +18,15 @@ __all__ = [
     "DALError",
     "Database",
     "DatabaseConfig",
+    "Lazy",
     "Observer",
     "Outcome",
     "PoolConfig",
     "Repository",
     "Retry",
     "UnitOfWork",
+    "lazy",
+    "load",
     "transactional",
     "tune_gc",
 ]

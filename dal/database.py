@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
 from dal.hooks import is_engine_hooked, is_session_expected
+from dal.lazy_loading import INFO, Lazy, checked
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
@@ -50,6 +51,7 @@ class Database:
     start and not at the first request. With `pool=None` there is one connection and no pool, for a script or a job.
     Bound to a `Database`, a repository runs every call on its own. Unless *coalesce* is False, lookups by primary key
     that concurrent tasks make at the same time share a statement: `get` and `get_many` with `into=`, and `exists`.
+    *lazy* is what relationships that no statement loaded do when they are read in a unit of work: `dal.Lazy`.
 
     It belongs to the event loop that it is first used in, and raises `PoolMisused` elsewhere: in another loop or
     thread, or after a fork.
@@ -64,6 +66,7 @@ class Database:
         pool: PoolConfig | EllipsisType | None = ...,
         observer: Observer | None = None,
         coalesce: bool = True,
+        lazy: Lazy = "batch",
     ) -> None:
         if isinstance(config, DatabaseConfig):
             if pool is not ...:
@@ -78,7 +81,11 @@ class Database:
         # Shares the pool; no BEGIN and no ROLLBACK, so a read is one round trip.
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._sessions = async_sessionmaker(
-            self.engine, expire_on_commit=False, close_resets_only=False, sync_session_class=TellingSession
+            self.engine,
+            expire_on_commit=False,
+            close_resets_only=False,
+            sync_session_class=TellingSession,
+            info={INFO: checked(lazy)},
         )
         self._reading = async_sessionmaker(self._autocommit, expire_on_commit=False, close_resets_only=False)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, InstanceState
 
-from dal.loading import raise_unloaded_of
+from dal.loading import watch_model
 from dal.projection import ProjectionSource
 from dal.read import Reads
 from dal.write import WritesInSets
@@ -27,8 +27,9 @@ E = TypeVar("E", bound=DeclarativeBase)
 class Repository(Reads[E], WritesInSets[E]):
     """The entities of one mapped class: `class OrderRepository(Repository[Order])`.
 
-    What a read does not load raises `NotLoaded` when it is touched, and says which option to add. Outside a unit of
-    work entities come back detached, with all their own columns.
+    Outside a unit of work entities come back detached, with all their own columns; what was not loaded raises
+    `NotLoaded` when it is touched, and says which option to add. In a unit of work it loads for all that came together,
+    by `await entity.awaitable_attrs.lines`, or does as *lazy* says.
     """
 
     model: ClassVar[type[DeclarativeBase]]
@@ -91,7 +92,6 @@ def _is_one_new_row(entity: object) -> bool:
 
 async def _add(session: AsyncSession, entities: Sequence[Any]) -> None:
     session.add_all(entities)
-    new = list(session.new)  # with what cascades from the entities
     await session.flush()
-    for entity in new:
-        raise_unloaded_of(entity)
+    for entity in entities:
+        watch_model(type(entity))

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import exc, inspect, orm
 from sqlalchemy.orm import joinedload, selectinload
 
+from dal import lazy
 from dal.demo import models
 from dal.demo.models import Customer, Nation, Order, OrderLine, PartSupply, Region
 from dal.demo.repositories import Customers, Nations, OrderLines, Orders, PartSupplies, Regions, Shop
@@ -118,11 +119,12 @@ async def test_an_unloaded_relationship_sends_nothing(read_only):
             _ = found.nations
 
 
-async def test_an_awaited_unloaded_relationship_raises_too(read_only):
+async def test_an_awaited_unloaded_relationship_loads_unless_it_is_to_raise(read_only):
     async with Shop(read_only) as shop:
-        found = await shop.regions.get_one(1)
-        with pytest.raises(NotLoaded):
+        found = await shop.regions.get_one(1, options=[lazy("raise")])
+        with pytest.raises(NotLoaded, match=r"lazy='raise'.* test_not_loaded\.py:\d+ .*options=\[selectinload"):
             await found.awaitable_attrs.nations
+        assert await (await shop.nations.get_one(1)).awaitable_attrs.region is found
 
 
 async def test_a_many_to_one_that_the_session_holds_answers(read_only):

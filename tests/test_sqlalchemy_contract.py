@@ -1,7 +1,7 @@
 """What dal overrides and calls of SQLAlchemy's and asyncpg's private parts is there, as it counts on it.
 
 A failure here says that a release has changed what `dal.pool.queue_pool`, `dal.pool.driver`, `dal.pool.connection`,
-`dal.pool.driver_transaction`, `dal.loading.raising`, `dal.projection.compiling`, `dal.hooks`, `dal.session` or
+`dal.pool.driver_transaction`, `dal.loading.strategies`, `dal.projection.compiling`, `dal.hooks`, `dal.session` or
 `dal.testing.sandbox.transaction` stand on.
 """
 
@@ -12,20 +12,20 @@ import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
 from sqlalchemy import AsyncAdaptedQueuePool, Engine, Select, bindparam, event, select, text
+from sqlalchemy import inspect as sqlalchemy_inspect
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, dialect
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.orm import InstanceState, RelationshipProperty, raiseload
-from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute
-from sqlalchemy.orm.strategy_options import _WildcardLoad
+from sqlalchemy.orm import RelationshipProperty, Session, configure_mappers
+from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute, _SelectInLoader
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from dal.demo.models import Order
-from dal.loading import raising
 from dal.pool import LeasedQueuePool
 from dal.pool.driver import Watched
 from dal.projection import IS_UNDERSTOOD
 from tests.looking import connect, until, until_running
+from tests.models import Account
 
 # A function, and how its arguments begin.
 ARGUMENTS = [
@@ -51,14 +51,14 @@ ARGUMENTS = [
     (AsyncAdapt_asyncpg_connection._start_transaction, ["self"]),
     (_LazyLoader.__init__, ["self", "parent", "strategy_key"]),
     (_LazyLoader._load_for_state, ["self", "state", "passive"]),
-    (_LazyLoader._invoke_raise_load, ["self", "state", "passive", "lazy"]),
-    (_LazyLoader.setup_query, ["self"]),
-    (_LazyLoader.create_row_processor, ["self"]),
-    (_LoadLazyAttribute.__init__, ["self", "key", "initiating_strategy", "loadopt", "extra_criteria"]),
-    (_WildcardLoad._set_relationship_strategy, ["self", "attr", "strategy"]),
+    (
+        _SelectInLoader._load_for_path,
+        ["self", "context", "path", "states", "load_only", "effective_entity", "loadopt", "recursion_depth"],
+    ),
+    (_LoadLazyAttribute.__call__, ["self", "state", "passive"]),
+    (Session._autoflush, ["self"]),
     (RelationshipProperty._get_strategy, ["self", "key"]),
     (RelationshipProperty.strategy_for, ["kw"]),
-    (InstanceState._instance_level_callable_processor, ["manager", "fn", "key"]),
 ]
 
 
@@ -84,22 +84,27 @@ def test_whatever_the_pool_takes_from_sqlalchemys_is_there(name):
     assert name not in vars(LeasedQueuePool)
 
 
-def test_whatever_the_loader_overrides_is_there():
-    overridden = {name for name in vars(raising._RaisingLoader) if not name.startswith("__")} - {"strategy_opts"}
-    assert {name for name in overridden if callable(getattr(raising._RaisingLoader, name))} <= set(dir(_LazyLoader))
+def test_the_lazy_loader_is_where_it_is_taken_from():
+    configure_mappers()
+    for prop in (Order.customer.property, Order.lines.property):
+        assert isinstance(prop._strategies[("lazy", "select"),], _LazyLoader)
+    assert Order.lines.impl.callable_.__self__ is Order.lines.property._strategies[("lazy", "select"),]
+    assert Order.customer.property._strategies[("lazy", "select"),].use_get is True
 
 
-def test_the_loader_has_the_flag_that_makes_it_raise():
-    strategy = Order.customer.property._get_strategy((("lazy", "raise_on_sql"),))
-    assert strategy._raise_on_sql is True
+def test_the_size_of_a_chunk_is_the_loaders_own():
+    assert _SelectInLoader._set_chunksize(None) == _SelectInLoader._chunksize
 
 
-def test_a_wildcard_is_spelt_as_dal_spells_it():
-    assert raiseload("*").path == raising._option.path
-
-
-def test_reads_do_not_fall_back_to_the_public_option():
-    assert isinstance(raising._option, _WildcardLoad)
+async def test_entities_of_one_statement_have_the_number_of_its_run(db):
+    async with db.begin() as session:
+        session.add_all([Account(id=number, owner=str(number), balance=0) for number in (1, 2)])
+        await session.flush()
+        session.expunge_all()
+        first = await session.scalars(select(Account).where(Account.id == 1))
+        both = await session.scalars(select(Account))
+        runs = [sqlalchemy_inspect(each).runid for each in (*first, *both)]
+    assert runs[0] == runs[1] != runs[2]
 
 
 async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(database_url):

@@ -30,8 +30,14 @@ class NotFound(DALError):
     """No row has the identity asked for."""
 
 
-class NotLoaded(DALError, sa_exc.InvalidRequestError):
+class NotLoaded(DALError, sa_exc.InvalidRequestError, orm_exc.DetachedInstanceError):
     """A relationship was read that its statement did not load."""
+
+    code = ""  # not that of a detached instance, whose link says less than the message
+
+
+class NPlusOne(NotLoaded):
+    """A relationship was read of a second one of the entities that came together: each would be a statement."""
 
 
 class UnitOfWorkError(DALError):

@@ -1,5 +1,7 @@
-"""What a read loads, and what happens to the rest."""
+"""What a read loads, and how the rest comes when it is asked for."""
 
-from dal.loading.raising import raise_unloaded, raise_unloaded_of
+from dal.loading import columns as columns  # which listens
+from dal.loading.explicit import load
+from dal.loading.reads import lazily, watch_model
 
-__all__ = ["raise_unloaded", "raise_unloaded_of"]
+__all__ = ["lazily", "load", "watch_model"]

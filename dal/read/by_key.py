@@ -10,7 +10,6 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import LockNotAvailable, NotFound
-from dal.loading import raise_unloaded
 from dal.locks import Strength, row_lock
 from dal.projection import get, get_many, lookup_of
 from dal.read.encoding import encoder_of
@@ -74,7 +73,7 @@ class ReadsByKey(Reading[E]):
             return await get(self._source, lookup_of(self.model, into), identity)  # type: ignore[attr-defined] # see _model
         if row is None and not options:
             async with self._source.reading() as session:
-                return await session.get(self._model, identity, options=[raise_unloaded()])
+                return await session.get(self._model, identity, options=self._lazily)
         # Not session.get, which leaves an entity that it holds as it is, whatever the options.
         statement = select(self._model).where(*has_identity(self._model, identity))
         found = await self._read(statement, into, options, row)

@@ -12,7 +12,6 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import ProjectionError, UnitOfWorkError
 from dal.keyset import Count, CountAs, Counting, OrderBy, Ordering, Page, Window
-from dal.loading import raise_unloaded
 from dal.locks import RowLock, Strength
 from dal.projection import assemble, fetch, plan_of, read, stream, stream_entities
 from dal.read.encoding import encoder_of
@@ -209,7 +208,7 @@ class ReadsInSets(Reading[E]):
             refuse_options(options)
             level = plan_of(self._model, into)
             return Stream(self._source, lambda source: stream(source, level, statement, batch_rows))
-        statement = statement.options(raise_unloaded(), *options)
+        statement = statement.options(*self._lazily, *options)
         detach = not self._source.is_transaction
         return Stream(self._source, lambda source: stream_entities(source, statement, batch_rows, detach=detach))
 
@@ -232,7 +231,7 @@ class ReadsInSets(Reading[E]):
             found = await fetch(self._source, level, window.of(statement))
             return window.page(assemble(level, found), [row[-window.width :] for row in found.rows])
         async with self._source.reading() as session:
-            result = await session.execute(window.of(statement).options(raise_unloaded(), *options))
+            result = await session.execute(window.of(statement).options(*self._lazily, *options))
             rows = result.unique().all()
             return window.page([row[0] for row in rows], [row[1:] for row in rows])
 

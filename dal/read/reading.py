@@ -6,14 +6,15 @@ Refuses: knowing primary keys, pages and streams.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Select, SQLColumnExpression
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.errors import UnitOfWorkError
-from dal.loading import raise_unloaded
+from dal.lazy_loading import Lazy
+from dal.loading import lazily
 from dal.locks import RowLock
 from dal.projection import ProjectionSource, plan_of, read
 
@@ -28,6 +29,13 @@ class Reading(Generic[E]):
     """A mapped class, and where its rows are read from."""
 
     _source: ProjectionSource
+
+    # What relationships that a read leaves unloaded do when they are read; None for what the database says.
+    lazy: ClassVar[Lazy | None] = None
+
+    @property
+    def _lazily(self) -> Sequence[ORMOption]:
+        return lazily(self._model, self.lazy)
 
     @property
     def _model(self) -> type[E]:
@@ -45,7 +53,7 @@ class Reading(Generic[E]):
             refuse_options(options)
             return await read(self._source, plan_of(self._model, into), statement)
         async with self._source.reading() as session:
-            result = await session.scalars(statement.options(raise_unloaded(), *options))
+            result = await session.scalars(statement.options(*self._lazily, *options))
             return result.unique().all()
 
     def _refuse_passing_lock(self) -> None:

@@ -1,0 +1,84 @@
+"""Relationships and columns that are loaded after the fact, because the application says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import DeclarativeBase, InstanceState, QueryableAttribute, RelationshipProperty, Session
+from sqlalchemy.orm.collections import collection_adapter
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from dal.errors import NotLoaded
+from dal.lazy_loading import relationship_of
+from dal.loading.strategies import autoflush, load_relationship
+from dal.loading.turns import turn
+
+E = TypeVar("E", bound=DeclarativeBase)
+
+
+async def load(entities: E | Iterable[E], *attributes: QueryableAttribute[Any], force: bool = False) -> None:
+    """Load relationships of entities of a unit of work: one statement for each, and ten thousand entities.
+
+    An attribute of a class that those before lead to is loaded for all that were reached:
+    `load(orders, Order.lines, OrderLine.part)`; a relationship to the class itself, named twice, is loaded two levels
+    deep. What is loaded already, and what is changed and not yet written, stays, unless *force*. Raises `NotLoaded` for
+    an entity without a session, `TypeError` for an attribute that is no relationship, or of a class that is not there.
+    """
+    given = [entities] if isinstance(entities, DeclarativeBase) else list(entities)
+    relationships = [relationship_of(each) for each in attributes]
+    if given:
+        states = [inspect(each) for each in given]
+        await greenlet_spawn(_load, _session_of(states), states, relationships, force=force)
+
+
+def _session_of(states: Sequence[InstanceState[Any]]) -> Session:
+    sessions = {state.session for state in states}
+    (session, *others) = sessions
+    if session is None or others or not all(state.persistent for state in states):
+        raise NotLoaded(
+            f"{states[0].class_.__name__} entities are loaded in the session that they belong to, and "
+            f"{'these belong to several' if others else 'its is over'}: load them in one unit of work, or read them "
+            "with options=[...]."
+        )
+    return session
+
+
+def _load(
+    session: Session,
+    states: Sequence[InstanceState[Any]],
+    relationships: Sequence[RelationshipProperty[Any]],
+    *,
+    force: bool,
+) -> None:
+    known = list(states)
+    with turn(session):
+        autoflush(session)
+        for prop in relationships:
+            own = [state for state in known if state.mapper.isa(prop.parent)]
+            if not own and not any(prop.parent.isa(each.mapper) for each in relationships):
+                raise TypeError(f"{prop} is loaded for none of these: they are {states[0].class_.__name__}.")
+            for group in _alike(own):
+                load_relationship(prop, group, force=force)
+            known += _reached(own, prop)
+
+
+def _alike(states: Sequence[InstanceState[Any]]) -> Iterable[Sequence[InstanceState[Any]]]:
+    """Part them by the options that they came with, which hold for what is loaded after."""
+    groups: list[list[InstanceState[Any]]] = []
+    for state in states:
+        for group in groups:
+            if group[0].load_options == state.load_options and group[0].load_path == state.load_path:
+                group.append(state)
+                break
+        else:
+            groups.append([state])
+    return groups
+
+
+def _reached(states: Sequence[InstanceState[Any]], prop: RelationshipProperty[Any]) -> list[InstanceState[Any]]:
+    values = [state.dict[prop.key] for state in states if state.dict.get(prop.key) is not None]
+    entities = chain.from_iterable(map(collection_adapter, values)) if prop.uselist else values
+    return list({id(entity): inspect(entity) for entity in entities}.values())

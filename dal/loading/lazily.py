@@ -1,0 +1,79 @@
+"""What a lazy load does in each mode: alone, together with those that came with it, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy.orm import InstanceState, RelationshipProperty, Session
+from sqlalchemy.util.concurrency import in_greenlet
+
+from dal.call_site import CallSite, application_line
+from dal.lazy_loading import mode_of
+from dal.loading.siblings import siblings
+from dal.loading.strategies import autoflush
+from dal.loading.turns import turn
+from dal.loading.unloaded import forbidden, n_plus_one, name_of, not_loaded, option_for
+
+State: TypeAlias = InstanceState[Any]
+
+_log: Final = logging.getLogger("dal.loading")
+# In a session's `info`: which relationships were loaded for one of which run's entities.
+_ALONE: Final = "dal_loaded_alone"
+# The lines that were warned of; there are no more than the application has.
+_warned: Final[set[Any]] = set()
+
+
+def answer(
+    session: Session,
+    state: State,
+    prop: RelationshipProperty[Any],
+    *,
+    alone: Callable[[], Any],
+    together: Callable[[Sequence[State]], None],
+) -> Any:
+    """Load *prop* of *state* as its mode says, by *alone* or *together*, and give what that gives."""
+    mode = mode_of(session, state, prop)
+    if mode == "off":
+        return alone()
+    if mode == "raise":
+        raise forbidden(prop)
+    if not in_greenlet():
+        raise not_loaded(state, prop)
+    with turn(session):
+        if prop.key in state.dict:
+            return None  # by the task before
+        autoflush(session)
+        group = siblings(session, state, lambda other: _lacks(other, prop))
+        if mode == "raise_n_plus_one":
+            _once(session, state, prop, len(group))
+            return alone()
+        if len(group) == 1:
+            return alone()
+        if mode == "warn":
+            _warn(prop, len(group))
+        together(group)
+        return None if prop.key in state.dict else alone()
+
+
+def _lacks(state: State, prop: RelationshipProperty[Any]) -> bool:
+    return state.mapper.isa(prop.parent) and prop.key not in state.dict
+
+
+def _once(session: Session, state: State, prop: RelationshipProperty[Any], size: int) -> None:
+    loaded: set[Any] = session.info.setdefault(_ALONE, set())
+    if (state.runid, prop) in loaded:
+        raise n_plus_one(prop, size)
+    if size > 1:
+        loaded.add((state.runid, prop))
+
+
+def _warn(prop: RelationshipProperty[Any], size: int) -> None:
+    line = application_line()
+    if (line, prop) not in _warned:
+        _warned.add((line, prop))
+        _log.warning(
+            "%s was loaded lazily, for %s entities in one statement, at %s: read it with %s instead.",
+            name_of(prop), size, CallSite.at(*line), option_for(prop),
+        )  # fmt: skip

@@ -1,0 +1,204 @@
+"""SQLAlchemy's lazy loader, which asks before it sends a statement for one, and its selectinload for those in hand.
+
+The one module of `dal.loading` that uses SQLAlchemy's private parts, held by a contract test. What it puts in the place
+of the lazy loader does the same as that for every session but dal's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+from sqlalchemy import Select, event, inspect
+from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, PassiveFlag, RelationshipProperty, Session, registry
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.base import ATTR_WAS_SET, PASSIVE_NO_RESULT, PASSIVE_OFF
+from sqlalchemy.orm.strategies import _LazyLoader, _SelectInLoader
+from sqlalchemy.util import EMPTY_DICT
+
+from dal.loading.keys import KEYS_AT_ONCE, by_array
+from dal.loading.unloaded import not_loaded
+from dal.projection.plan import key_names
+from dal.session import TellingSession
+
+State: TypeAlias = InstanceState[Any]
+
+_LAZY: Final = (("lazy", "select"),)
+_TOGETHER: Final = "dal_together"
+
+
+class Answer(Protocol):
+    """Says what a lazy load does, and gives its value; None if the attribute is set."""
+
+    def __call__(
+        self,
+        session: Session,
+        state: State,
+        prop: RelationshipProperty[Any],
+        *,
+        alone: Callable[[], Any],
+        together: Callable[[Sequence[State]], None],
+    ) -> Any:
+        """Load *prop* of *state* by *alone*, or by *together* with others, or raise."""
+        ...
+
+
+_watched: Final[dict[registry, Answer]] = {}
+
+
+def watch(model: type[Any], answer: Answer) -> None:
+    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answer* what to do."""
+    mapped = inspect(model).registry
+    if mapped not in _watched:
+        _watched[mapped] = answer
+        _watch(mapped, answer)
+
+
+@event.listens_for(Mapper, "after_configured")
+def _watch_what_is_new() -> None:
+    for mapped, answer in _watched.items():
+        _watch(mapped, answer)
+
+
+def _watch(mapped: registry, answer: Answer) -> None:
+    for mapper in mapped.mappers:
+        if mapper.configured:
+            for prop in mapper.relationships:
+                _put_in_place(mapper, prop, answer)
+
+
+def _put_in_place(mapper: Mapper[Any], prop: RelationshipProperty[Any], answer: Answer) -> None:
+    strategies: Any = prop._strategies
+    found = strategies.get(_LAZY)
+    if type(found) is _LazyLoader:
+        strategies[_LAZY] = _AskingLoader(found, answer)
+    impl: Any = mapper.class_manager[prop.key].impl
+    if type(getattr(impl.callable_, "__self__", None)) is _LazyLoader and isinstance(strategies[_LAZY], _AskingLoader):
+        impl.callable_ = strategies[_LAZY]._load_for_state
+
+
+class _AskingLoader(_LazyLoader):
+    """SQLAlchemy's lazy loader, which asks where it would send a statement."""
+
+    def __init__(self, before: _LazyLoader, answer: Answer) -> None:
+        super().__init__(before.parent_property, _LAZY)
+        self.is_class_level = before.is_class_level
+        self._answer = answer
+
+    def _load_for_state(self, state: State, passive: PassiveFlag, *more: Any, **options: Any) -> Any:
+        def alone(passive: PassiveFlag = passive) -> Any:
+            own: Any = super(_AskingLoader, self)._load_for_state
+            return own(state, passive, *more, **options)
+
+        def together(states: Sequence[State]) -> None:
+            load_relationship(prop, states, criteria=options.get("extra_criteria", ()))
+
+        prop, session = self.parent_property, state.session
+        if state.detached and passive & PassiveFlag.SQL_OK and not passive & PassiveFlag.NO_RAISE:
+            raise not_loaded(state, prop)
+        # Cascades, histories and other loaders ask in other ways, and are left to SQLAlchemy.
+        if passive != PASSIVE_OFF or more or "execution_options" in options or not isinstance(session, TellingSession):
+            return alone()
+        found = alone(passive ^ PassiveFlag.SQL_OK)
+        if found is not PASSIVE_NO_RESULT:
+            return found
+        found = self._answer(session, state, prop, alone=alone, together=together)
+        return ATTR_WAS_SET if found is None and prop.key in state.dict else found
+
+
+def autoflush(session: Session) -> None:
+    """Write pending changes, as SQLAlchemy does before a statement: not where it is told not to, nor within a flush."""
+    session._autoflush()
+
+
+def lacked_columns(execution: ORMExecuteState) -> tuple[State | None, frozenset[str]]:
+    """Give who lacks which columns; nobody where the application asked to refresh one."""
+    options: Any = execution.load_options
+    compiled: Any = execution.statement
+    if options._is_user_refresh:
+        return None, frozenset()
+    return options._refresh_state, frozenset(compiled._compile_options._only_load_props or ())
+
+
+def load_relationship(
+    prop: RelationshipProperty[Any],
+    states: Sequence[State],
+    *,
+    criteria: Sequence[Any] = (),
+    force: bool = False,
+) -> None:
+    """Load *prop* for all *states*, which came with the same options: in one statement, or one for each chunk of keys.
+
+    A many-to-one whose entity the session holds is taken from there. What is loaded already stays, unless *force*.
+    """
+    missing = states if force or criteria else [state for state in states if not _is_in_session(prop, state)]
+    if missing:
+        loader: Any = prop._get_strategy((("lazy", _TOGETHER),))
+        option = _Criteria(criteria) if criteria else None
+        asked = [(state, force) for state in missing]
+        path = missing[0].load_path
+        context = _Context(missing[0].session, missing[0].load_options)
+        loader._load_for_path(context, path, asked, None, loader.entity, option, None, EMPTY_DICT)
+
+
+def _is_in_session(prop: RelationshipProperty[Any], state: State) -> bool:
+    """Tell whether *prop* is loaded, or what it leads to is there and has been put there."""
+    if prop.key in state.dict:
+        return True
+    loader: Any = prop._get_strategy(_LAZY)
+    found = loader._load_for_state(state, PASSIVE_OFF ^ PassiveFlag.SQL_OK) if loader.use_get else PASSIVE_NO_RESULT
+    if inspect(found, raiseerr=False) is None:
+        return False
+    set_committed_value(state.obj(), prop.key, found)
+    return True
+
+
+@RelationshipProperty.strategy_for(lazy=_TOGETHER)
+class _Together(_SelectInLoader):
+    """SQLAlchemy's selectinload; the keys of all go into one array."""
+
+    _chunksize = KEYS_AT_ONCE
+
+
+class _Context:
+    """What selectinload asks of the query that it belongs to."""
+
+    populate_existing = False
+
+    def __init__(self, session: Session | None, options: Sequence[Any]) -> None:
+        self.session = _ByArray(session)
+        self._options = options
+
+    def _loader_strategy_options(self) -> Sequence[Any]:
+        return self._options
+
+
+class _ByArray:
+    """A session that sends the keys of selectinload's IN as an array: any number of them is one prepared statement."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def execute(self, statement: Select[Any], params: dict[str, Any], execution_options: Any) -> Any:
+        (name, keys) = params.popitem()
+        column: Any = statement.whereclause.left  # type: ignore[union-attr]
+        columns = getattr(column, "clauses", [column])
+        criterion = by_array(columns)
+        if criterion is None:
+            params = {name: keys}
+        else:
+            statement._where_criteria = (criterion,)
+            arrays = [keys] if len(columns) == 1 else [list(each) for each in zip(*keys, strict=True)]
+            params = dict(zip(key_names(len(columns)), arrays, strict=True))
+        return self._session.execute(statement, params, execution_options=execution_options)
+
+
+class _Criteria:
+    """What a loader option says of a relationship: `lazyload(Order.lines.and_(...))`."""
+
+    def __init__(self, criteria: Sequence[Any]) -> None:
+        self._extra_criteria = criteria
+        self.local_opts: dict[str, Any] = {}
+
+    def _generate_extra_criteria(self, _context: Any) -> Any:
+        return self._extra_criteria
