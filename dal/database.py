@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from dal.config import DatabaseConfig
 from dal.errors import ConfigError, from_connect, from_sqlalchemy
 from dal.hooks import is_engine_hooked, is_session_expected
-from dal.lazy_loading import INFO, Lazy, checked
+from dal.lazy_loading import INFO, MAX_GROUP, MAX_GROUP_INFO, Lazy, checked
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
 from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
@@ -51,7 +51,8 @@ class Database:
     start and not at the first request. With `pool=None` there is one connection and no pool, for a script or a job.
     Bound to a `Database`, a repository runs every call on its own. Unless *coalesce* is False, lookups by primary key
     that concurrent tasks make at the same time share a statement: `get` and `get_many` with `into=`, and `exists`.
-    *lazy* is what relationships that no statement loaded do when they are read in a unit of work: `dal.Lazy`.
+    *lazy* is what relationships that no statement loaded do when they are read in a unit of work, `dal.Lazy`: by
+    default they load for all that came together, *max_group* at the most.
 
     It belongs to the event loop that it is first used in, and raises `PoolMisused` elsewhere: in another loop or
     thread, or after a fork.
@@ -67,6 +68,7 @@ class Database:
         observer: Observer | None = None,
         coalesce: bool = True,
         lazy: Lazy = "batch",
+        max_group: int = MAX_GROUP,
     ) -> None:
         if isinstance(config, DatabaseConfig):
             if pool is not ...:
@@ -85,7 +87,7 @@ class Database:
             expire_on_commit=False,
             close_resets_only=False,
             sync_session_class=TellingSession,
-            info={INFO: checked(lazy)},
+            info={INFO: checked(lazy), MAX_GROUP_INFO: max_group},
         )
         self._reading = async_sessionmaker(self._autocommit, expire_on_commit=False, close_resets_only=False)
 

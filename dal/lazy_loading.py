@@ -23,6 +23,9 @@ Lazy: TypeAlias = Literal["off", "batch", "warn", "raise_n_plus_one", "raise"]
 MODES: Final[tuple[Lazy, ...]] = get_args(Lazy)
 # In a session's or a relationship's `info`.
 INFO: Final = "dal_lazy"
+# In a session's: so many entities at the most load together. Their keys, and what belongs to them, are all in memory.
+MAX_GROUP_INFO: Final = "dal_max_group"
+MAX_GROUP: Final = 10_000
 
 
 class LazyOption(UserDefinedOption):
@@ -34,7 +37,7 @@ class LazyOption(UserDefinedOption):
 
     def __init__(self, mode: Lazy, attributes: Iterable[RelationshipProperty[Any]], *, is_default: bool) -> None:
         super().__init__()
-        self.mode = checked(mode)
+        self.mode: Lazy = checked(mode)
         self.attributes = frozenset(attributes)
         self.is_default = is_default
 

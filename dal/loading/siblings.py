@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy.orm import InstanceState, Session
 
-State: TypeAlias = InstanceState[Any]
+from dal.lazy_loading import MAX_GROUP, MAX_GROUP_INFO
 
-# So many at the most load together: an array of their keys, and what belongs to them, are in memory at once.
-MAX_GROUP: Final = 10_000
+State: TypeAlias = InstanceState[Any]
 
 
 def siblings(session: Session, state: State, lacks: Callable[[State], bool]) -> list[State]:
-    """Give those that came with *state* and that *lacks* is true of, from *state* on; at most `MAX_GROUP`.
+    """Give those that came with *state* and that *lacks* is true of, from *state* on; not too many.
 
     Those that were read one by one, by `get` or `refresh`, belong together too.
     """
@@ -30,13 +29,8 @@ def siblings(session: Session, state: State, lacks: Callable[[State], bool]) -> 
     if len(group) == 1 and run is not None:
         runs = Counter(each.runid for each in states)
         group = [each for each in states if runs[each.runid] == 1]
-    return _from(state, [each for each in group if each is state or (_is_like(each, state) and lacks(each))])
-
-
-def came_alone(session: Session, state: State) -> bool:
-    """Tell whether no other entity of the class came with *state*."""
-    states = session.identity_map.all_states()
-    return not any(each.runid == state.runid and each.mapper is state.mapper for each in states if each is not state)
+    alike = [each for each in group if each is state or (_is_like(each, state) and lacks(each))]
+    return _from(state, alike, session.info.get(MAX_GROUP_INFO, MAX_GROUP))
 
 
 def _is_like(state: State, other: State) -> bool:
@@ -45,9 +39,9 @@ def _is_like(state: State, other: State) -> bool:
     return not state.deleted and options == other.load_options and (not options or state.load_path == other.load_path)
 
 
-def _from(state: State, group: list[State]) -> list[State]:
-    if len(group) <= MAX_GROUP:
+def _from(state: State, group: list[State], at_most: int) -> list[State]:
+    if len(group) <= at_most:
         return group
     # Who goes through a list asks for the next ones next.
     at = group.index(state)
-    return (group[at:] + group[:at])[:MAX_GROUP]
+    return (group[at:] + group[:at])[:at_most]
