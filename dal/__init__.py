@@ -5,7 +5,7 @@ from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.errors import DALError
 from dal.lazy_loading import Lazy, lazy
-from dal.loading import load
+from dal.loading import Plan, load
 from dal.observer import Attempt, Observer
 from dal.pool_config import PoolConfig
 from dal.repository import Repository
@@ -21,6 +21,7 @@ __all__ = [
     "Lazy",
     "Observer",
     "Outcome",
+    "Plan",
     "PoolConfig",
     "Repository",
     "Retry",

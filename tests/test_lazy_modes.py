@@ -392,6 +392,6 @@ async def test_load_of_nobody_sends_nothing(library):
 async def test_other_listeners_of_the_session_see_every_statement(library):
     async with Library(library) as unit:
         seen = []
-        event.listen(unit.session.sync_session, "do_orm_execute", lambda execution: seen.append(execution))
+        event.listen(unit.session.sync_session, "do_orm_execute", seen.append)
         await shelf_ids(await unit.halls.list())
     assert [(each.is_select, each.is_relationship_load) for each in seen] == [(True, False), (True, True)]

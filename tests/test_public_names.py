@@ -45,6 +45,7 @@ def test_the_first_names_an_application_imports():
         "Lazy",
         "Observer",
         "Outcome",
+        "Plan",
         "PoolConfig",
         "Repository",
         "Retry",

@@ -2,6 +2,7 @@
 
 from dal.loading import columns as columns  # which listens
 from dal.loading.explicit import load
+from dal.loading.plan import Plan
 from dal.loading.reads import lazily, watch_model
 
-__all__ = ["lazily", "load", "watch_model"]
+__all__ = ["Plan", "lazily", "load", "watch_model"]

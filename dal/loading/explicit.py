@@ -7,19 +7,20 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import DeclarativeBase, InstanceState, QueryableAttribute, RelationshipProperty, Session
+from sqlalchemy.orm import DeclarativeBase, InstanceState, Mapper, QueryableAttribute, RelationshipProperty, Session
 from sqlalchemy.orm.collections import collection_adapter
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from dal.errors import NotLoaded
 from dal.lazy_loading import relationship_of
+from dal.loading.plan import Plan
 from dal.loading.strategies import autoflush, load_relationship
 from dal.loading.turns import turn
 
 E = TypeVar("E", bound=DeclarativeBase)
 
 
-async def load(entities: E | Iterable[E], *attributes: QueryableAttribute[Any], force: bool = False) -> None:
+async def load(entities: E | Iterable[E], *attributes: QueryableAttribute[Any] | Plan, force: bool = False) -> None:
     """Load relationships of entities of a unit of work: one statement for each, and ten thousand entities.
 
     An attribute of a class that those before lead to is loaded for all that were reached:
@@ -28,9 +29,11 @@ async def load(entities: E | Iterable[E], *attributes: QueryableAttribute[Any], 
     an entity without a session, `TypeError` for an attribute that is no relationship, or of a class that is not there.
     """
     given = [entities] if isinstance(entities, DeclarativeBase) else list(entities)
-    relationships = [relationship_of(each) for each in attributes]
+    named = [one for each in attributes for one in (each.attributes if isinstance(each, Plan) else (each,))]
+    relationships = [relationship_of(each) for each in named]
     if given:
         states = [inspect(each) for each in given]
+        _refuse_unreached({state.mapper for state in states}, relationships)
         await greenlet_spawn(_load, _session_of(states), states, relationships, force=force)
 
 
@@ -46,6 +49,17 @@ def _session_of(states: Sequence[InstanceState[Any]]) -> Session:
     return session
 
 
+def _refuse_unreached(mappers: set[Mapper[Any]], relationships: Sequence[RelationshipProperty[Any]]) -> None:
+    for prop in relationships:
+        if not any(mapper.isa(prop.parent) or prop.parent.isa(mapper) for mapper in mappers):
+            reached = ", ".join(sorted(mapper.class_.__name__ for mapper in mappers))
+            raise TypeError(
+                f"{prop} is of {prop.parent.class_.__name__}, and what is loaded is {reached}: name the relationship "
+                "that leads there before it."
+            )
+        mappers = mappers | {prop.mapper}
+
+
 def _load(
     session: Session,
     states: Sequence[InstanceState[Any]],
@@ -58,8 +72,6 @@ def _load(
         autoflush(session)
         for prop in relationships:
             own = [state for state in known if state.mapper.isa(prop.parent)]
-            if not own and not any(prop.parent.isa(each.mapper) for each in relationships):
-                raise TypeError(f"{prop} is loaded for none of these: they are {states[0].class_.__name__}.")
             for group in _alike(own):
                 load_relationship(prop, group, force=force)
             known += _reached(own, prop)
