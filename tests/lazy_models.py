@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import ClassVar
 
 from sqlalchemy import ForeignKey, MetaData, insert
@@ -85,6 +86,9 @@ class Library(UnitOfWork):
     strict: StrictHalls
     shelves: Shelves
 
+
+# Whether lazy loads go without SQLAlchemy's private parts.
+IS_PUBLIC = sys.modules.get("dal.loading.strategies", ...) is None
 
 # Halls, and of each the shelves, books of each shelf, and doors.
 HALLS, EACH = 4, 2

@@ -16,7 +16,11 @@ from dal import Database, lazy, load
 from dal.errors import ConfigError, NotLoaded, NPlusOne
 from dal.testing import assert_statements
 from tests import lazy_models as models
-from tests.lazy_models import EACH, HALLS, Book, Hall, Halls, Library, Shelf
+from tests.lazy_models import EACH, HALLS, IS_PUBLIC, Book, Hall, Halls, Library, Shelf
+
+# What one load is: without SQLAlchemy's private parts the keys are read again first.
+LOAD = 2 if IS_PUBLIC else 1
+public_does_not = pytest.mark.skipif(IS_PUBLIC, reason="only with SQLAlchemy's private parts")
 
 SHELF_IDS = [hall * 10 + n for hall in range(1, HALLS + 1) for n in range(EACH)]
 
@@ -43,14 +47,14 @@ async def shelf_ids(halls):
 async def test_the_first_that_is_read_loads_for_all_that_came_with_it(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
-        with assert_statements(1):
+        with assert_statements(LOAD):
             assert await shelf_ids(halls) == SHELF_IDS
 
 
 async def test_what_is_reached_is_a_group_too(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
-        with assert_statements(2):
+        with assert_statements(2 * LOAD):
             books = [
                 book.id
                 for hall in halls
@@ -68,6 +72,7 @@ async def test_a_many_to_one_that_the_session_holds_sends_nothing(library):
             assert {await shelf.awaitable_attrs.hall for shelf in shelves} == set(halls)
 
 
+@public_does_not
 async def test_only_those_many_to_ones_that_the_session_does_not_hold_are_read(library):
     async with Library(library) as unit:
         held = await unit.halls.get_one(1)
@@ -82,7 +87,7 @@ async def test_only_those_many_to_ones_that_the_session_does_not_hold_are_read(l
 async def test_tasks_of_a_gather_load_once(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
-        with assert_statements(1):
+        with assert_statements(LOAD):
             found = await asyncio.gather(*(hall.awaitable_attrs.shelves for hall in halls))
     assert [shelf.id for shelves in found for shelf in shelves] == SHELF_IDS
 
@@ -90,7 +95,7 @@ async def test_tasks_of_a_gather_load_once(library):
 async def test_tasks_of_a_gather_may_load_different_things(library):
     async with Library(library) as unit:
         shelves = await unit.shelves.list()
-        with assert_statements(2):
+        with assert_statements(2 * LOAD):
             await asyncio.gather(*(each for s in shelves for each in (s.awaitable_attrs.hall, s.awaitable_attrs.books)))
         assert {len(shelf.books) for shelf in shelves} == {EACH}
 
@@ -109,7 +114,7 @@ async def test_a_task_that_is_cancelled_in_its_turn_leaves_the_others_theirs(lib
 async def test_those_that_were_read_one_by_one_load_together(library):
     async with Library(library) as unit:
         halls = [await unit.halls.get_one(number) for number in range(1, HALLS + 1)]
-        with assert_statements(1):
+        with assert_statements(LOAD):
             assert await shelf_ids(halls) == SHELF_IDS
 
 
@@ -118,10 +123,11 @@ async def test_those_that_were_refreshed_load_together(library):
         halls = await unit.halls.list()
         for hall in halls:
             await unit.session.refresh(hall)
-        with assert_statements(1):
+        with assert_statements(LOAD):
             assert await shelf_ids(halls) == SHELF_IDS
 
 
+@public_does_not
 async def test_those_of_two_statements_are_two_groups(library):
     async with Library(library) as unit:
         halls = [*await unit.halls.list(Hall.id <= 2), *await unit.halls.list(Hall.id > 2)]
@@ -129,6 +135,7 @@ async def test_those_of_two_statements_are_two_groups(library):
             assert await shelf_ids(halls) == SHELF_IDS
 
 
+@public_does_not
 async def test_a_group_is_no_larger_than_it_may_be(library):
     async with with_mode(library, "batch", max_group=3) as db, Library(db) as unit:
         halls = await unit.halls.list()
@@ -141,7 +148,7 @@ async def test_a_statement_that_sqlalchemy_sends_in_the_session_batches_too(libr
     async with Library(library) as unit:
         await unit.halls.get_one(1)
         halls = (await unit.session.scalars(select(Hall).where(Hall.id > 1).order_by(Hall.id))).all()
-        with assert_statements(1):
+        with assert_statements(LOAD):
             assert await shelf_ids(halls) == SHELF_IDS[2:]
 
 
@@ -163,6 +170,7 @@ async def test_a_pending_append_is_in_the_collection(library):
         assert new in await halls[0].awaitable_attrs.shelves
 
 
+@public_does_not
 async def test_deferred_columns_load_for_all(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
@@ -170,6 +178,7 @@ async def test_deferred_columns_load_for_all(library):
             assert [await hall.awaitable_attrs.history for hall in halls] == ["long"] * HALLS
 
 
+@public_does_not
 async def test_expired_entities_load_together(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
@@ -195,6 +204,7 @@ async def test_nothing_of_a_group_is_held(library):
         assert len(unit.session.identity_map) == 0
 
 
+@public_does_not
 async def test_a_cascade_loads_what_it_needs_in_any_mode_and_for_one_alone(library, outside):
     await outside.execute("DELETE FROM lazy_book; DELETE FROM lazy_shelf")
     async with with_mode(library, "raise") as db, Library(db) as unit:
@@ -245,7 +255,7 @@ async def test_warn_batches_and_reports_each_line_once(library, caplog):
     async with with_mode(library, "warn") as db:
         for _ in range(2):
             async with Library(db) as unit:
-                with assert_statements(2):
+                with assert_statements(1 + LOAD):
                     assert await shelf_ids(await unit.halls.list()) == SHELF_IDS
     (record,) = caplog.records
     assert "Hall.shelves was loaded lazily, for 4 entities" in record.message
@@ -260,6 +270,7 @@ async def test_without_an_await_it_raises_and_names_both_ways(library):
             _ = hall.shelves
 
 
+@public_does_not
 async def test_a_detached_one_says_so_in_sqlalchemys_class_too(library):
     (hall, *_) = await Halls(library).list()
     with pytest.raises(DetachedInstanceError, match="its session is over"):
@@ -296,7 +307,7 @@ async def test_a_relationship_is_stricter_than_its_database(library):
 async def test_a_statement_is_stronger_than_a_relationship(library):
     async with Library(library) as unit:
         halls = await unit.halls.list(options=[lazy("batch", Hall.doors)])
-        with assert_statements(1):
+        with assert_statements(LOAD):
             assert [door.id for hall in halls for door in await hall.awaitable_attrs.doors] == [10, 20, 30, 40]
 
 
@@ -319,9 +330,9 @@ async def test_a_statement_is_stronger_than_its_repository(library):
 async def test_load_is_one_statement_for_each_relationship(library):
     async with Library(library) as unit:
         halls = await unit.halls.list()
-        with assert_statements(2):
+        with assert_statements(2 * LOAD):
             await load(halls, Hall.shelves, Shelf.books)
-        with assert_statements(0):
+        with assert_statements(LOAD if IS_PUBLIC else 0):  # the shelves are in the session
             await load(halls, Hall.shelves, Shelf.books, Book.shelf)
             assert [book.id for h in halls for s in h.shelves for book in s.books][:2] == [100, 101]
 
@@ -389,6 +400,7 @@ async def test_load_of_nobody_sends_nothing(library):
             await load([], Hall.shelves)
 
 
+@public_does_not
 async def test_other_listeners_of_the_session_see_every_statement(library):
     async with Library(library) as unit:
         seen = []

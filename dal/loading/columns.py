@@ -17,8 +17,8 @@ from sqlalchemy.util.concurrency import in_greenlet
 from dal.lazy_loading import INFO
 from dal.loading.keys import KEYS_AT_ONCE, in_keys
 from dal.loading.siblings import siblings
-from dal.loading.strategies import lacked_columns
 from dal.loading.turns import turn
+from dal.loading.ways import lacked_columns
 from dal.session import TellingSession
 
 

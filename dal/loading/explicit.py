@@ -14,8 +14,8 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from dal.errors import NotLoaded
 from dal.lazy_loading import relationship_of
 from dal.loading.plan import Plan
-from dal.loading.strategies import autoflush, load_relationship
 from dal.loading.turns import turn
+from dal.loading.ways import autoflush, load_relationship
 
 E = TypeVar("E", bound=DeclarativeBase)
 

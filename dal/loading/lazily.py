@@ -12,9 +12,9 @@ from sqlalchemy.util.concurrency import in_greenlet
 from dal.call_site import CallSite, application_line
 from dal.lazy_loading import mode_of
 from dal.loading.siblings import siblings
-from dal.loading.strategies import autoflush
 from dal.loading.turns import turn
 from dal.loading.unloaded import forbidden, n_plus_one, name_of, not_loaded, option_for
+from dal.loading.ways import autoflush, run_of
 
 State: TypeAlias = InstanceState[Any]
 
@@ -63,10 +63,10 @@ def _lacks(state: State, prop: RelationshipProperty[Any]) -> bool:
 
 def _once(session: Session, state: State, prop: RelationshipProperty[Any], size: int) -> None:
     loaded: set[Any] = session.info.setdefault(_ALONE, set())
-    if (state.runid, prop) in loaded:
+    if (run_of(state), prop) in loaded:
         raise n_plus_one(prop, size)
     if size > 1:
-        loaded.add((state.runid, prop))
+        loaded.add((run_of(state), prop))
 
 
 def _warn(prop: RelationshipProperty[Any], size: int) -> None:

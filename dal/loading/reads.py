@@ -9,7 +9,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from dal.lazy_loading import Lazy, LazyOption
 from dal.loading.lazily import answer
-from dal.loading.strategies import watch
+from dal.loading.ways import watch
 
 
 def watch_model(model: type[Any]) -> None:

@@ -6,8 +6,8 @@ of the lazy loader does the same as that for every session but dal's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Select, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, PassiveFlag, RelationshipProperty, Session, registry
@@ -16,6 +16,7 @@ from sqlalchemy.orm.base import ATTR_WAS_SET, PASSIVE_NO_RESULT, PASSIVE_OFF
 from sqlalchemy.orm.strategies import _LazyLoader, _SelectInLoader
 from sqlalchemy.util import EMPTY_DICT
 
+from dal.loading.asking import Answer
 from dal.loading.keys import KEYS_AT_ONCE, by_array
 from dal.loading.unloaded import not_loaded
 from dal.projection.plan import key_names
@@ -25,22 +26,6 @@ State: TypeAlias = InstanceState[Any]
 
 _LAZY: Final = (("lazy", "select"),)
 _TOGETHER: Final = "dal_together"
-
-
-class Answer(Protocol):
-    """Says what a lazy load does, and gives its value; None if the attribute is set."""
-
-    def __call__(
-        self,
-        session: Session,
-        state: State,
-        prop: RelationshipProperty[Any],
-        *,
-        alone: Callable[[], Any],
-        together: Callable[[Sequence[State]], None],
-    ) -> Any:
-        """Load *prop* of *state* by *alone*, or by *together* with others, or raise."""
-        ...
 
 
 _watched: Final[dict[registry, Answer]] = {}
@@ -104,6 +89,11 @@ class _AskingLoader(_LazyLoader):
             return found
         found = self._answer(session, state, prop, alone=alone, together=together)
         return ATTR_WAS_SET if found is None and prop.key in state.dict else found
+
+
+def run_of(state: State) -> int | None:
+    """Give the number of the run of a statement that brought an entity; None of one that was added."""
+    return state.runid
 
 
 def autoflush(session: Session) -> None:

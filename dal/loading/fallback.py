@@ -1,0 +1,107 @@
+"""What `dal.loading.strategies` does, by SQLAlchemy's public API alone: for a release whose private parts are others.
+
+Slower by a statement for each load, and by chunks of 500 keys where selectinload sends its own. A relationship of a
+detached entity raises SQLAlchemy's `DetachedInstanceError`; lazy="raise" also forbids what a cascade would load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import event, inspect, select
+from sqlalchemy.engine import IteratorResult, Result
+from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.orm import (
+    InstanceState,
+    ORMExecuteState,
+    RelationshipProperty,
+    Session,
+    load_only,
+    selectinload,
+)
+from sqlalchemy.orm.collections import collection_adapter
+from sqlalchemy.orm.interfaces import ORMOption, UserDefinedOption
+
+from dal.loading.asking import Answer
+from dal.loading.keys import KEYS_AT_ONCE, in_keys
+from dal.session import TellingSession
+
+State: TypeAlias = InstanceState[Any]
+
+_answers: dict[Any, Answer] = {}
+
+
+def watch(model: type[Any], answer: Answer) -> None:
+    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answer* what to do."""
+    if not _answers:
+        event.listen(TellingSession, "do_orm_execute", _on_execute)
+    _answers[inspect(model).registry] = answer
+
+
+def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
+    state, path = execution.lazy_loaded_from, execution.loader_strategy_path
+    if state is None or path is None:
+        return None
+    elements: Any = path
+    prop = next(each for each in reversed(elements) if isinstance(each, RelationshipProperty))
+    answer = _answers.get(prop.parent.registry)
+    # What is loaded already is asked for by its history.
+    if answer is None or prop.key in state.dict or state.key is None:
+        return None
+    found = answer(
+        execution.session,
+        state,
+        prop,
+        alone=execution.invoke_statement,
+        together=lambda states: load_relationship(prop, states),
+    )
+    return _result(prop, state) if found is None else found
+
+
+def _result(prop: RelationshipProperty[Any], state: State) -> Result[Any]:
+    value = state.dict[prop.key]
+    entities = collection_adapter(value) if prop.uselist else () if value is None else (value,)
+    return IteratorResult(SimpleResultMetaData(["entity"]), iter([(entity,) for entity in entities]))
+
+
+def run_of(state: State) -> int | None:
+    """Give None: all of a class that a session holds came together."""
+    del state
+    return None
+
+
+def autoflush(session: Session) -> None:
+    """Write pending changes."""
+    if session.autoflush:
+        session.flush()
+
+
+def lacked_columns(execution: ORMExecuteState) -> tuple[State | None, frozenset[str]]:
+    """Give nobody: who lacks columns, no public name tells."""
+    del execution
+    return None, frozenset()
+
+
+def load_relationship(
+    prop: RelationshipProperty[Any], states: Sequence[State], *, criteria: Sequence[Any] = (), force: bool = False
+) -> None:
+    """Load *prop* for all *states* by reading their keys again, with selectinload."""
+    (session,) = {state.session for state in states}
+    assert session is not None  # noqa: S101 # for who asks
+    missing = [state for state in states if force or prop.key not in state.dict]
+    for state in missing if force else ():
+        session.expire(state.obj(), [prop.key])
+    mapper = prop.parent
+    keys = [mapper.get_property_by_column(column).class_attribute for column in mapper.primary_key]
+    own = selectinload(prop.class_attribute.and_(*criteria) if criteria else prop.class_attribute)
+    for start in range(0, len(missing), KEYS_AT_ONCE):
+        chunk = missing[start : start + KEYS_AT_ONCE]
+        criterion, parameters = in_keys(mapper.primary_key, [state.key[1] for state in chunk if state.key is not None])
+        statement = select(mapper.class_).where(criterion).options(load_only(*keys), own, *_kept(chunk[0]))
+        session.execute(statement, parameters, execution_options={"autoflush": False}).unique().all()
+
+
+def _kept(state: State) -> Sequence[ORMOption]:
+    """Give the options that hold wherever an entity comes from."""
+    return [each for each in state.load_options if isinstance(each, UserDefinedOption)]

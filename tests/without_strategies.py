@@ -1,0 +1,5 @@
+"""A pytest plugin, for `-p tests.without_strategies`: as with a SQLAlchemy whose private loader strategies are others."""
+
+import sys
+
+sys.modules["dal.loading.strategies"] = None  # type: ignore[assignment] # which makes its import fail
