@@ -1,4 +1,4 @@
-"""A pytest plugin, for `-p tests.without_strategies`: as with a SQLAlchemy whose private loader strategies are others."""
+"""A pytest plugin, for `-p tests.without_strategies`: as with a SQLAlchemy whose loader strategies are others."""
 
 import sys
 
