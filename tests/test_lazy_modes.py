@@ -10,7 +10,7 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
-from sqlalchemy.orm.exc import DetachedInstanceError
+from sqlalchemy.orm.exc import DetachedInstanceError, ObjectDeletedError
 
 from dal import Database, lazy, load
 from dal.errors import ConfigError, NotLoaded, NPlusOne
@@ -185,6 +185,19 @@ async def test_expired_entities_load_together(library):
         unit.session.expire_all()
         with assert_statements(1):
             assert [await hall.awaitable_attrs.name for hall in halls] == [f"hall {n}" for n in range(1, HALLS + 1)]
+
+
+@public_does_not
+async def test_an_expired_entity_whose_row_is_gone_says_so(library, outside):
+    async with Library(library) as unit:
+        halls = await unit.halls.list()
+        unit.session.expire_all()
+        await outside.execute(
+            "DELETE FROM lazy_door; DELETE FROM lazy_book; DELETE FROM lazy_shelf; DELETE FROM lazy_hall WHERE id = 1"
+        )
+        with pytest.raises(ObjectDeletedError):
+            await halls[0].awaitable_attrs.name
+        assert await halls[1].awaitable_attrs.name == "hall 2"
 
 
 async def test_a_refresh_is_of_one(library):

@@ -39,7 +39,11 @@ def _load(session: Session, state: InstanceState[Any], names: frozenset[str]) ->
     group = siblings(session, state, lambda other: other.mapper is mapper and bool(columns & other.unloaded))
     if len(group) == 1:
         return None
+    held = [each.obj() for each in group]  # until they are loaded
     load_columns(session, mapper, group, columns)
+    del held
+    if columns & state.unloaded:
+        return None  # its row is gone, which SQLAlchemy will find
     return IteratorResult(SimpleResultMetaData(["entity"]), iter([(state.obj(),)]))
 
 

@@ -46,6 +46,7 @@ def answer(
             return None  # by the task before
         autoflush(session)
         group = siblings(session, state, lambda other: _lacks(other, prop))
+        held = [each.obj() for each in group]  # until they are loaded
         if mode == "raise_n_plus_one":
             _once(session, state, prop, len(group))
             return alone()
@@ -54,6 +55,7 @@ def answer(
         if mode == "warn":
             _warn(prop, len(group))
         together(group)
+        del held
         return None if prop.key in state.dict else alone()
 
 

@@ -37,7 +37,12 @@ def siblings(session: Session, state: State, lacks: Callable[[State], bool]) -> 
 def _is_like(state: State, other: State) -> bool:
     """Tell whether the options with which both came say the same of them."""
     options = state.load_options
-    return not state.deleted and options == other.load_options and (not options or state.load_path == other.load_path)
+    return (
+        not state.deleted
+        and state.obj() is not None
+        and options == other.load_options
+        and (not options or state.load_path == other.load_path)
+    )
 
 
 def _from(state: State, group: list[State], at_most: int) -> list[State]:

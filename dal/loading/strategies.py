@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Select, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, PassiveFlag, RelationshipProperty, Session, registry
@@ -28,7 +29,7 @@ _LAZY: Final = (("lazy", "select"),)
 _TOGETHER: Final = "dal_together"
 
 
-_watched: Final[dict[registry, Answer]] = {}
+_watched: Final[WeakKeyDictionary[registry, Answer]] = WeakKeyDictionary()
 
 
 def watch(model: type[Any], answer: Answer) -> None:
@@ -41,7 +42,7 @@ def watch(model: type[Any], answer: Answer) -> None:
 
 @event.listens_for(Mapper, "after_configured")
 def _watch_what_is_new() -> None:
-    for mapped, answer in _watched.items():
+    for mapped, answer in list(_watched.items()):
         _watch(mapped, answer)
 
 
