@@ -15,8 +15,6 @@ from dal.telemetry import is_logging
 
 # dal's own, on every engine of a Database: what a cancelled statement means, and what an error is called.
 _OWN_ERROR_LISTENERS: Final = 2
-# dal's own, on every session of a unit of work: columns that an entity lacks are read for several.
-_OWN_SESSION_LISTENERS: Final = 1
 # Of options that change what is sent, or how, dal's reads know none.
 _HARMLESS: Final = frozenset({"isolation_level", "populate_existing"})
 # What has the listeners of the class and no others.
@@ -50,8 +48,8 @@ def _is_heard(engine: Engine) -> bool:
 
 
 def is_session_hooked(session: Session) -> bool:
-    """Tell whether a listener may change, replace or count what *session*, a unit of work's, executes."""
-    return len(session.dispatch.do_orm_execute) > _OWN_SESSION_LISTENERS
+    """Tell whether a listener may change, replace or count what *session* executes."""
+    return bool(session.dispatch.do_orm_execute)
 
 
 def is_session_expected() -> bool:

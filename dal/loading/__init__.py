@@ -1,6 +1,5 @@
 """What a read loads, and how the rest comes when it is asked for."""
 
-from dal.loading import columns as columns  # which listens
 from dal.loading.explicit import load
 from dal.loading.plan import Plan
 from dal.loading.reads import lazily, watch_model

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy.orm import InstanceState, RelationshipProperty, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Who is asked for a relationship, and who for columns."""
+
+    relationship: Answer
+    columns: AnswerColumns
+
+
+class AnswerColumns(Protocol):
+    """Says what it does that an entity lacks columns."""
+
+    def __call__(
+        self, session: Session, state: InstanceState[Any], names: Collection[str], alone: Callable[[], Any]
+    ) -> Any:
+        """Read *names* of *state*, or have *alone* do it for one, or raise."""
+        ...
 
 
 class Answer(Protocol):

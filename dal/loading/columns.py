@@ -1,56 +1,52 @@
 """Columns that an entity lacks, deferred or expired, are read for all that came with it.
 
-By `do_orm_execute` alone. Refuses: `session.refresh`, which is asked for one.
+Refuses: `session.refresh`, which is asked for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import event, select
-from sqlalchemy.engine import IteratorResult, Result
-from sqlalchemy.engine.result import SimpleResultMetaData
-from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, Session, load_only
+from sqlalchemy import select
+from sqlalchemy.orm import InstanceState, Mapper, Session, load_only
 from sqlalchemy.util.concurrency import in_greenlet
 
 from dal.lazy_loading import INFO
 from dal.loading.keys import KEYS_AT_ONCE, in_keys
 from dal.loading.siblings import siblings
 from dal.loading.turns import turn
-from dal.loading.ways import lacked_columns
-from dal.session import TellingSession
+from dal.loading.unloaded import columns_not_loaded
+
+State = InstanceState[Any]
 
 
-@event.listens_for(TellingSession, "do_orm_execute")
-def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
-    if not execution.is_column_load or execution.session.info.get(INFO, "off") == "off" or not in_greenlet():
-        return None
-    state, names = lacked_columns(execution)
-    if state is None or state.key is None or not names:
-        return None
-    with turn(execution.session):
-        return _load(execution.session, state, names) or execution.invoke_statement()
+def answer_columns(session: Session, state: State, names: Collection[str], alone: Callable[[], Any]) -> Any:
+    """Read the columns *names*, which *state* lacks, for all that came with it, or by *alone*."""
+    if session.info.get(INFO, "off") == "off" or state.key is None:
+        return alone()
+    if not in_greenlet():
+        raise columns_not_loaded(state, names)
+    with turn(session):
+        columns = frozenset(names) & {prop.key for prop in state.mapper.column_attrs}
+        _load(session, state, columns)
+        # That a row is gone is SQLAlchemy's to find.
+        return alone() if columns & state.unloaded else None
 
 
-def _load(session: Session, state: InstanceState[Any], names: frozenset[str]) -> Result[Any] | None:
+def _load(session: Session, state: State, columns: frozenset[str]) -> None:
+    lacked = columns & state.unloaded
+    if not lacked:
+        return  # the task before has read them
     mapper = state.mapper
-    columns = names & {prop.key for prop in mapper.column_attrs}
-    group = siblings(session, state, lambda other: other.mapper is mapper and bool(columns & other.unloaded))
-    if len(group) == 1:
-        return None
+    group = siblings(session, state, lambda other: other.mapper is mapper and bool(lacked & other.unloaded))
     held = [each.obj() for each in group]  # until they are loaded
-    load_columns(session, mapper, group, columns)
+    if len(group) > 1:
+        _read(session, mapper, group, lacked)
     del held
-    if columns & state.unloaded:
-        return None  # its row is gone, which SQLAlchemy will find
-    return IteratorResult(SimpleResultMetaData(["entity"]), iter([(state.obj(),)]))
 
 
-def load_columns(
-    session: Session, mapper: Mapper[Any], states: Sequence[InstanceState[Any]], names: frozenset[str]
-) -> None:
-    """Read columns of entities of one mapped class, of those that lack them."""
+def _read(session: Session, mapper: Mapper[Any], states: Sequence[State], names: Collection[str]) -> None:
     attributes = [mapper.attrs[name].class_attribute for name in names]
     for start in range(0, len(states), KEYS_AT_ONCE):
         identities = [state.key[1] for state in states[start : start + KEYS_AT_ONCE] if state.key is not None]

@@ -1,7 +1,8 @@
 """What `dal.loading.strategies` does, by SQLAlchemy's public API alone: for a release whose private parts are others.
 
 Slower by a statement for each load, and by chunks of 500 keys where selectinload sends its own. A relationship of a
-detached entity raises SQLAlchemy's `DetachedInstanceError`; lazy="raise" also forbids what a cascade would load.
+detached entity raises SQLAlchemy's `DetachedInstanceError`; lazy="raise" also forbids what a cascade would load;
+columns are SQLAlchemy's own to load.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.collections import collection_adapter
 from sqlalchemy.orm.interfaces import ORMOption, UserDefinedOption
 
-from dal.loading.asking import Answer
+from dal.loading.asking import Answers
 from dal.loading.keys import KEYS_AT_ONCE, in_keys
 from dal.session import TellingSession
 
 State: TypeAlias = InstanceState[Any]
 
-_answers: dict[Any, Answer] = {}
+_answers: dict[Any, Answers] = {}
 
 
-def watch(model: type[Any], answer: Answer) -> None:
-    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answer* what to do."""
+def watch(model: type[Any], answers: Answers) -> None:
+    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answers* what to do."""
     if not _answers:
         event.listen(TellingSession, "do_orm_execute", _on_execute)
-    _answers[inspect(model).registry] = answer
+    _answers[inspect(model).registry] = answers
 
 
 def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
@@ -45,11 +46,11 @@ def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
         return None
     elements: Any = path
     prop = next(each for each in reversed(elements) if isinstance(each, RelationshipProperty))
-    answer = _answers.get(prop.parent.registry)
+    answers = _answers.get(prop.parent.registry)
     # What is loaded already is asked for by its history.
-    if answer is None or prop.key in state.dict or state.key is None:
+    if answers is None or prop.key in state.dict or state.key is None:
         return None
-    found = answer(
+    found = answers.relationship(
         execution.session,
         state,
         prop,
@@ -75,12 +76,6 @@ def autoflush(session: Session) -> None:
     """Write pending changes."""
     if session.autoflush:
         session.flush()
-
-
-def lacked_columns(execution: ORMExecuteState) -> tuple[State | None, frozenset[str]]:
-    """Give nobody: who lacks columns, no public name tells."""
-    del execution
-    return None, frozenset()
 
 
 def load_relationship(

@@ -6,18 +6,18 @@ of the lazy loader does the same as that for every session but dal's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Select, event, inspect
-from sqlalchemy.orm import InstanceState, Mapper, ORMExecuteState, PassiveFlag, RelationshipProperty, Session, registry
+from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, registry
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import ATTR_WAS_SET, PASSIVE_NO_RESULT, PASSIVE_OFF
-from sqlalchemy.orm.strategies import _LazyLoader, _SelectInLoader
+from sqlalchemy.orm.strategies import _DeferredColumnLoader, _LazyLoader, _SelectInLoader
 from sqlalchemy.util import EMPTY_DICT
 
-from dal.loading.asking import Answer
+from dal.loading.asking import AnswerColumns, Answers
 from dal.loading.keys import KEYS_AT_ONCE, by_array
 from dal.loading.unloaded import not_loaded
 from dal.projection.plan import key_names
@@ -26,50 +26,93 @@ from dal.session import TellingSession
 State: TypeAlias = InstanceState[Any]
 
 _LAZY: Final = (("lazy", "select"),)
+_DEFERRED: Final = (("deferred", True), ("instrument", True))
 _TOGETHER: Final = "dal_together"
 
 
-_watched: Final[WeakKeyDictionary[registry, Answer]] = WeakKeyDictionary()
+_watched: Final[WeakKeyDictionary[registry, Answers]] = WeakKeyDictionary()
 
 
-def watch(model: type[Any], answer: Answer) -> None:
-    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answer* what to do."""
+def watch(model: type[Any], answers: Answers) -> None:
+    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answers* what to do."""
     mapped = inspect(model).registry
     if mapped not in _watched:
-        _watched[mapped] = answer
-        _watch(mapped, answer)
+        _watched[mapped] = answers
+        _watch(mapped, answers)
 
 
 @event.listens_for(Mapper, "after_configured")
 def _watch_what_is_new() -> None:
-    for mapped, answer in list(_watched.items()):
-        _watch(mapped, answer)
+    for mapped, answers in list(_watched.items()):
+        _watch(mapped, answers)
 
 
-def _watch(mapped: registry, answer: Answer) -> None:
+def _watch(mapped: registry, answers: Answers) -> None:
     for mapper in mapped.mappers:
         if mapper.configured:
+            _ask_for_expired(mapper, answers)
             for prop in mapper.relationships:
-                _put_in_place(mapper, prop, answer)
+                _put_in_place(mapper, prop, _LAZY, answers)
+            for column in mapper.column_attrs:
+                _put_in_place(mapper, column, _DEFERRED, answers)
 
 
-def _put_in_place(mapper: Mapper[Any], prop: RelationshipProperty[Any], answer: Answer) -> None:
-    strategies: Any = prop._strategies
-    found = strategies.get(_LAZY)
-    if type(found) is _LazyLoader:
-        strategies[_LAZY] = _AskingLoader(found, answer)
+def _ask_for_expired(mapper: Mapper[Any], answers: Answers) -> None:
+    manager: Any = mapper.class_manager
+    if not isinstance(manager.expired_attribute_loader, _AskingForExpired):
+        manager.expired_attribute_loader = _AskingForExpired(manager.expired_attribute_loader, answers.columns)
+
+
+def _put_in_place(mapper: Mapper[Any], prop: Any, key: Any, answers: Answers) -> None:
+    """Put the loader that asks into the property, and into the attribute of this class, where SQLAlchemy's own is."""
+    found = prop._strategies.get(key)
+    if type(found) in _ASKING:
+        prop._strategies[key] = _ASKING[type(found)](found, answers)
     impl: Any = mapper.class_manager[prop.key].impl
-    if type(getattr(impl.callable_, "__self__", None)) is _LazyLoader and isinstance(strategies[_LAZY], _AskingLoader):
-        impl.callable_ = strategies[_LAZY]._load_for_state
+    if (
+        type(getattr(impl.callable_, "__self__", None)) in _ASKING
+        and type(prop._strategies.get(key)) in _ASKING.values()
+    ):
+        impl.callable_ = prop._strategies[key]._load_for_state
+
+
+class _AskingForExpired:
+    """SQLAlchemy's loader of expired columns, which asks first."""
+
+    def __init__(self, before: Any, answer: AnswerColumns) -> None:
+        self._before, self._answer = before, answer
+
+    def __call__(self, state: State, names: Collection[str], passive: PassiveFlag) -> Any:
+        session = state.session
+        if passive != PASSIVE_OFF or not isinstance(session, TellingSession):
+            return self._before(state, names, passive)
+        return self._answer(session, state, names, lambda: self._before(state, names, passive))
+
+
+class _AskingForDeferred(_DeferredColumnLoader):
+    """SQLAlchemy's loader of a deferred column, which asks first."""
+
+    def __init__(self, before: Any, answers: Answers) -> None:
+        super().__init__(before.parent_property, before.strategy_key)  # type: ignore[no-untyped-call] # SQLAlchemy's
+        self.is_class_level = before.is_class_level
+        self._answer = answers.columns
+
+    def _load_for_state(self, state: State, passive: PassiveFlag) -> Any:
+        own: Any = super()._load_for_state
+        session = state.session
+        if passive != PASSIVE_OFF or self.raiseload or not isinstance(session, TellingSession):
+            return own(state, passive)
+        found = self._answer(session, state, (self.key,), lambda: own(state, passive))
+        return ATTR_WAS_SET if found is None else found
 
 
 class _AskingLoader(_LazyLoader):
     """SQLAlchemy's lazy loader, which asks where it would send a statement."""
 
-    def __init__(self, before: _LazyLoader, answer: Answer) -> None:
+    def __init__(self, before: Any, answers: Answers) -> None:
         super().__init__(before.parent_property, _LAZY)
         self.is_class_level = before.is_class_level
-        self._answer = answer
+        self._answer = answers.relationship
 
     def _load_for_state(self, state: State, passive: PassiveFlag, *more: Any, **options: Any) -> Any:
         def alone(passive: PassiveFlag = passive) -> Any:
@@ -92,6 +135,9 @@ class _AskingLoader(_LazyLoader):
         return ATTR_WAS_SET if found is None and prop.key in state.dict else found
 
 
+_ASKING: Final[dict[Any, Any]] = {_LazyLoader: _AskingLoader, _DeferredColumnLoader: _AskingForDeferred}
+
+
 def run_of(state: State) -> int | None:
     """Give the number of the run of a statement that brought an entity; None of one that was added."""
     return state.runid
@@ -100,15 +146,6 @@ def run_of(state: State) -> int | None:
 def autoflush(session: Session) -> None:
     """Write pending changes, as SQLAlchemy does before a statement: not where it is told not to, nor within a flush."""
     session._autoflush()
-
-
-def lacked_columns(execution: ORMExecuteState) -> tuple[State | None, frozenset[str]]:
-    """Give who lacks which columns; nobody where the application asked to refresh one."""
-    options: Any = execution.load_options
-    compiled: Any = execution.statement
-    if options._is_user_refresh:
-        return None, frozenset()
-    return options._refresh_state, frozenset(compiled._compile_options._only_load_props or ())
 
 
 def load_relationship(

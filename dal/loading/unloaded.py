@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import InstanceState, RelationshipProperty
@@ -19,6 +20,15 @@ def not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> No
     return NotLoaded(
         f"{name} was not loaded, and is read at {CallSite.here()} without an await: write `await entity."
         f"awaitable_attrs.{key}`, which loads it for all that came with this one, or read it with {option_for(prop)}."
+    )
+
+
+def columns_not_loaded(state: InstanceState[Any], names: Collection[str]) -> NotLoaded:
+    """Say that columns that are deferred or expired were read without an await."""
+    named = ", ".join(f"{state.class_.__name__}.{name}" for name in sorted(names))
+    return NotLoaded(
+        f"{named} was deferred or expired, and is read at {CallSite.here()} without an await: write `await entity."
+        f"awaitable_attrs.{min(names)}`, or `await session.refresh(entity)` before."
     )
 
 
