@@ -17,6 +17,7 @@ PACKAGES = [
     "dal.migrations",
     "dal.pool",
     "dal.projection",
+    "dal.telemetry",
     "dal.testing",
     "dal.transaction",
     "dal.write",

@@ -40,6 +40,10 @@ class NPlusOne(NotLoaded):
     """A relationship was read of a second one of the entities that came together: each would be a statement."""
 
 
+class TooManyStatements(DALError):
+    """More statements than `max_statements` allows; the one too many was not sent."""
+
+
 class UnitOfWorkError(DALError):
     """A unit of work was used before its beginning, after its end, or twice; or is missing where one is needed."""
 

@@ -107,7 +107,7 @@ async def _end(lock: HeldLock, connection: AsyncExitStack) -> bool:
 
 async def _answer(driver: asyncpg.Connection, key: AdvisoryKey, function: str) -> bool:
     statement = f"SELECT {key.call(function)}"
-    with statement_sent(statement), _ended_unless_answered(driver):
+    with statement_sent(statement, key.numbers), _ended_unless_answered(driver):
         return bool(await driver.fetchval(statement, *key.numbers))
 
 

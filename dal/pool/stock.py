@@ -28,6 +28,7 @@ from dal.pool.slot import Slot
 from dal.pool.status import PoolStatus
 from dal.pool.waiting import Line
 from dal.pool_config import PoolConfig
+from dal.telemetry import waited
 
 _HOLDERS_NAMED: Final = 3
 # How often a drain looks whether all have come back.
@@ -96,9 +97,12 @@ class Stock:
         After `take` only. Raises `PoolOverloaded` or `PoolTimeout`. A waiter with *priority* goes first and is never
         shed. If the task is cancelled in the moment of its turn, the connection goes to the next one.
         """
+        started = time.monotonic()
         waiter = self.line.join(priority=priority)
         self.opener.grow()
-        return await self.line.wait(waiter, self.give)
+        slot = await self.line.wait(waiter, self.give)
+        waited(time.monotonic() - started)
+        return slot
 
     # Checking in.
 

@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any, Final
 
 from dal.projection.lookup import Key, Lookup
+from dal.telemetry import Hears
 
 # A batch of so many takes some 10 ms: more would let the first wait for the last.
 KEYS_AT_MOST: Final = 1_000
@@ -35,7 +36,7 @@ ALONE: Final = GoYourself()
 class Batch:
     """Keys in the order of those who ask for them; each has one, or several of which he wants a list."""
 
-    __slots__ = ("keys", "line", "waiting", "was_left")
+    __slots__ = ("keys", "line", "logs", "waiting", "was_left")
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
@@ -43,16 +44,26 @@ class Batch:
         # Of the application, for leases and logs: that of the one who began the batch.
         self.line: tuple[CodeType | None, int] | None = None
         self.was_left = False  # by somebody who was cancelled
+        # Of those who keep logs of statements: their statements are sent by another task.
+        self.logs: dict[asyncio.Future[Any], tuple[Hears, ...]] = {}
 
-    def join(self, future: asyncio.Future[Any], keys: Sequence[Key], count: int | None) -> None:
+    def join(
+        self, future: asyncio.Future[Any], keys: Sequence[Key], count: int | None, logs: tuple[Hears, ...] = ()
+    ) -> None:
         """Ask for *keys*; *count* is their number, or None for one whose answer is no list."""
         self.keys += keys
         self.waiting.append((future, count))
+        if logs:
+            self.logs[future] = logs
 
     def leave_first(self) -> None:
         """Let the one who began the batch leave it."""
         self.waiting[0][0].cancel()
         self.was_left = True
+
+    def hearing(self) -> list[Hears]:
+        """Give the logs of all who ask."""
+        return [log for future, _ in self.waiting for log in self.logs.get(future, ())]
 
     @property
     def is_wanted(self) -> bool:
@@ -69,9 +80,18 @@ class Batch:
             if not future.done():
                 self.join(future, own, count)
 
+    def part_from_full(self) -> None:
+        """Let those ask by themselves whose limit of statements is reached: they will be told, and nobody else."""
+        for future, _ in self.waiting:
+            if not future.done() and any(log.is_full for log in self.logs.get(future, ())):
+                future.set_result(ALONE)
+                self.was_left = True
+        self.forget_cancelled()
+
     def halve(self) -> Batch:
         """Take out the later half of those who ask, as a batch of their own."""
         half, middle = Batch(), len(self.waiting) // 2
+        half.logs = self.logs
         split = sum(1 if count is None else count for _, count in self.waiting[:middle])
         half.waiting, self.waiting = self.waiting[middle:], self.waiting[:middle]
         half.keys, self.keys = self.keys[split:], self.keys[:split]

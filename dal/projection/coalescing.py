@@ -22,13 +22,14 @@ from contextvars import Context
 from typing import Any, Final, Protocol
 
 from dal.call_site import awaiting_line, on_behalf_of
-from dal.errors import DALError, DataException, StatementRefused, own_copy
+from dal.errors import DALError, DataException, StatementRefused, TooManyStatements, own_copy
 from dal.pool import is_first_in_line
 from dal.projection.assembly import Rows, apart, assemble
 from dal.projection.batch import ALONE, KEYS_AT_MOST, Batch, GoYourself, Lane, Queue
 from dal.projection.lookup import Key, Lookup, fetch_many, get_alone, get_many_alone
 from dal.projection.planning import KEPT
 from dal.projection.reading import OnDriver, ProjectionSource
+from dal.telemetry import heard_by, logs_here
 
 # While the rows of one are made into objects, the server is at work for the other.
 LANES: Final = 2
@@ -74,12 +75,12 @@ class Lookups:
         future: asyncio.Future[Any] = queue.loop.create_future()
         batch = queue.open
         if batch is not None and len(batch.keys) + len(keys) <= KEYS_AT_MOST:
-            batch.join(future, keys, count)
+            batch.join(future, keys, count, logs_here())
         elif queue.is_full:
             return await self._alone(lookup, keys, count)
         else:
             batch = queue.begin()
-            batch.join(future, keys, count)
+            batch.join(future, keys, count, logs_here())
             if queue.lingering or len(queue.lanes) >= LANES:
                 batch.line = awaiting_line()
                 self._set_alarm(queue)
@@ -184,8 +185,9 @@ class Lookups:
             async with self._source.reading_driver() as driver:
                 lane.is_asking = False
                 lane.batch = batch = self._take(queue, lane)
-                if batch is None or driver is None or self._source.is_hooked():
+                if batch is None or not batch.keys or driver is None or self._source.is_hooked():
                     return
+                heard_by(batch.hearing() if batch.logs else ())
                 rows = await fetch_many(OnDriver(driver, self._source.statements), queue.lookup, batch.keys)
             batch.answer(_answers(queue.lookup, rows, len(batch.keys)))
             lane.batch, lane.has_answered = None, True
@@ -197,6 +199,8 @@ class Lookups:
     def _take(self, queue: Queue, lane: Lane) -> Batch | None:
         batch = queue.take()
         is_next_free = not queue.batches and len(queue.lanes) < LANES
+        if batch is not None and batch.logs:
+            batch.part_from_full()
         if batch is not None and lane.has_answered and is_next_free and len(batch.waiting) >= WORTH_HALVING:
             queue.put_back(batch.halve())
             self._start(queue)
@@ -240,7 +244,7 @@ def _answers(lookup: Lookup, rows: Rows, count: int) -> list[Any]:
 
 def _is_of_one(error: Exception) -> bool:
     """Tell whether one key, or that there are several, may have caused *error*."""
-    return not isinstance(error, DALError) or isinstance(error, DataException | StatementRefused)
+    return not isinstance(error, DALError) or isinstance(error, DataException | StatementRefused | TooManyStatements)
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:

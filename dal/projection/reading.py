@@ -100,8 +100,9 @@ class OnDriver:
 
     async def _send(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
         try:
-            send = self._noted if is_logging() else self._fetch
-            return Rows(await send(compiled, sql, arguments), compiled.processors)
+            if is_logging():
+                return await self._noted(compiled, sql, arguments)
+            return Rows(await self._fetch(compiled, sql, arguments), compiled.processors)
         except Exception as error:
             hide, lost = self._statements.hide_parameters, self._driver.is_closed()
             raise_named(
@@ -109,12 +110,12 @@ class OnDriver:
             )
             raise
 
-    async def _noted(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        with statement_sent(sql) as sent:
+    async def _noted(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Rows:
+        with statement_sent(sql, arguments) as sent:
             rows = await self._fetch(compiled, sql, arguments)
             if sent:
                 sent.rows = len(rows)
-        return rows
+        return Rows(rows, compiled.processors, statement=sent)
 
     def _fetch(self, compiled: Compiled, sql: str, arguments: Sequence[Any]) -> Coroutine[Any, Any, Sequence[Any]]:
         if compiled.processors is None:

@@ -6,6 +6,7 @@ all of its rows, and `cursor_tuple_fraction` has no say. Refuses: to go on when 
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from dal.projection.plan import Level
 from dal.projection.portals import close_portal, close_portal_of
 from dal.projection.reading import BySession, OnDriver, ProjectionReads, complete
 from dal.session import reading_driver
-from dal.telemetry import statement_sent
+from dal.telemetry import Statement, statement_sent
 
 _OVER: Final = (
     "the transaction that this stream reads in is over, and what it had still to give is gone with it: read a stream "
@@ -109,10 +110,10 @@ async def _portal(
 ) -> _Portal:
     compiled, sql, arguments = source.statements.asked(level, statement, level.project)
     sent = _Sent(driver, compiled, sql, arguments, source.statements.hide_parameters)
-    with sent.errors_named(), statement_sent(sql):
+    with sent.errors_named(), statement_sent(sql, arguments) as noted:
         cursor = await (_first(sent) if compiled.processors is None else driver.cursor(sql, *arguments))
     async with source.reading() as session:
-        return _Portal(_Transaction.of(source, session), sent, cursor, level, batch_rows)
+        return _Portal(_Transaction.of(source, session), sent, cursor, level, batch_rows, noted)
 
 
 async def _first(sent: _Sent) -> Any:
@@ -158,6 +159,7 @@ class _Portal:
     cursor: Any
     level: Level
     batch_rows: int
+    statement: Statement | None
 
     async def next(self) -> Sequence[Any]:
         self.transaction.refuse_another()
@@ -165,9 +167,16 @@ class _Portal:
         async with self.transaction.source.reading_driver():
             sent = self.sent
             with sent.errors_named():
-                rows = Rows(await self.cursor.fetch(self.batch_rows), sent.compiled.processors)
+                rows = Rows(await self._fetch(), sent.compiled.processors, statement=self.statement)
             sender = OnDriver(sent.driver, self.transaction.source.statements)
             return assemble(self.level, await complete(sender, self.level, rows))
+
+    async def _fetch(self) -> Sequence[Any]:
+        started = time.perf_counter()
+        rows: Sequence[Any] = await self.cursor.fetch(self.batch_rows)
+        if self.statement is not None:
+            self.statement.went_on(time.perf_counter() - started, len(rows))
+        return rows
 
     async def close(self) -> None:
         if not self.transaction.is_over:

@@ -21,7 +21,7 @@ def assert_statements(exactly: int | None = None, *, max: int | None = None) -> 
     """
     if (exactly is None) == (max is None):
         raise TypeError("assert_statements takes one number: how many exactly, or max=")
-    with StatementLog() as log:
+    with StatementLog(everywhere=True) as log:
         yield log
     wrong = len(log) != exactly if exactly is not None else max is not None and len(log) > max
     if wrong:

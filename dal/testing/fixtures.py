@@ -116,7 +116,7 @@ def assert_round_trips(faulty_network: Network) -> Callable[[int], AbstractConte
     @contextmanager
     def assert_round_trips(exactly: int) -> Generator[None]:
         before = faulty_network.round_trips
-        with StatementLog() as log:
+        with StatementLog(everywhere=True) as log:
             yield
         seen = faulty_network.round_trips - before
         if seen != exactly:

@@ -112,7 +112,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Keep a log of every test's statements."""
     item.config.stash[_KEPT] = leases_out()
-    with StatementLog() as log:
+    with StatementLog(everywhere=True) as log:
         item.stash[LOG] = log
         return (yield)
 
