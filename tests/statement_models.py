@@ -81,8 +81,8 @@ async def create(db: Database) -> None:
     async with db.writing() as session:
         await (await session.connection()).run_sync(Base.metadata.create_all)
         await session.execute(
-            text(f"INSERT INTO log_writer SELECT n, 'writer ' || n FROM generate_series(1, {WRITERS}) n")  # noqa: S608 # a number
+            text(f"INSERT INTO log_writer SELECT n, 'writer ' || n FROM generate_series(1, {WRITERS}) n")  # a number
         )
         await session.execute(
-            text(f"INSERT INTO log_novel SELECT n, (n + 1) / 2 FROM generate_series(1, {2 * WRITERS}) n")  # noqa: S608 # a number
+            text(f"INSERT INTO log_novel SELECT n, (n + 1) / 2 FROM generate_series(1, {2 * WRITERS}) n")  # a number
         )

@@ -77,12 +77,14 @@ def test_what_is_never_closed_is_in_no_fingerprint(text):
 
 
 def test_a_quoted_name_is_left_as_it_is():
-    assert fingerprint('SELECT "a  b, \'c\' IN (1, 2)" FROM t').text == 'SELECT "a  b, \'c\' IN (1, 2)" FROM t'
+    assert fingerprint("SELECT \"a  b, 'c' IN (1, 2)\" FROM t").text == "SELECT \"a  b, 'c' IN (1, 2)\" FROM t"
 
 
 def test_it_is_the_same_in_every_process():
     code = "from dal.telemetry import fingerprint; print(fingerprint('SELECT a FROM t WHERE b IN (1, 2)').hash)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 # this Python
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()  # this Python
     assert told == fingerprint("SELECT a FROM t WHERE b IN ('x')").hash
 
 

@@ -18,7 +18,9 @@ from dal.telemetry.statement import Statement
 _TABLE: Final = r'(?P<table>(?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)'
 _WRITE: Final = re.compile(rf"\s*(?P<verb>INSERT INTO|UPDATE|DELETE FROM) (?:ONLY )?{_TABLE}", re.IGNORECASE)
 _READ: Final = re.compile(rf"\bFROM (?:ONLY )?{_TABLE}", re.IGNORECASE)
-_KEY: Final = re.compile(r'\bWHERE .*?(?:(?:"[^"]+"|\w+)\.)?(?P<key>"[^"]+"|\w+) = \?', re.IGNORECASE | re.DOTALL)
+_COLUMN: Final = r'(?:(?:"[^"]+"|\w+)\.)*("[^"]+"|\w+)'
+# The first column that is compared with a value; SQLAlchemy's lazy loads have the value first.
+_KEY: Final = re.compile(rf"\b(?:WHERE|AND|ON) (?:{_COLUMN} = \?|\?(?:::[\w ]+)? = {_COLUMN})", re.IGNORECASE)
 _INSTEAD_OF: Final = {"INSERT INTO": "insert_many", "UPDATE": "update_many", "DELETE FROM": "delete_many"}
 
 Kind: TypeAlias = tuple[str, CodeType | None, int]
@@ -87,7 +89,7 @@ def advice_on(text: str) -> str:
     read, key = _READ.search(text), _KEY.search(text)
     if not read:
         return "Each is a round trip: ask for all at once."
-    what = f"{read['table']} by {key['key']}" if key else str(read["table"])
+    what = f"{read['table']} by {key[1] or key[2]}" if key else str(read["table"])
     return (
         f"Each reads {what}: load it with what it belongs to, by options=[selectinload(...)] or a field of the type of "
         "into=; of entities of one unit of work `await entity.awaitable_attrs...` loads it for all, unless "
