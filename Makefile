@@ -9,7 +9,7 @@ SCALE ?= 0.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-tiny lock clean
+.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-log bench-tiny lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ bench-reads: $(VENV)/.bench ## rows into objects, against the drivers by hand, S
 bench-graph: $(VENV)/.bench ## rows with their children, and JSON of them, against four others (writes bench/results/)
 	@exec $(BIN)/python -m bench.graph
 
+bench-log: $(VENV)/.bench ## what a log of statements costs each of them (writes bench/results/)
+	@exec $(BIN)/python -m bench.log
+
 bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that none rots
 	@$(BIN)/python -m bench.copy_in --tiny
 	@$(BIN)/python -m bench.testkit --tiny
@@ -56,6 +59,7 @@ bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that no
 	@$(BIN)/python -m bench.write --tiny
 	@$(BIN)/python -m bench.reads --tiny
 	@$(BIN)/python -m bench.graph --tiny
+	@$(BIN)/python -m bench.log --tiny
 
 lock: ## compile requirements/*.txt from pyproject.toml
 	@PYTHON=$(PYTHON) requirements/lock

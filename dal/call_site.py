@@ -99,7 +99,8 @@ def application_line() -> tuple[CodeType | None, int]:
 
 
 def _outwards(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and not _APPLICATION[frame.f_code.co_filename]:
+    is_application = _APPLICATION
+    while frame is not None and not is_application[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
 

@@ -25,6 +25,12 @@ class Hears(Protocol):
     """A log."""
 
     is_open: bool
+    statements: list[Statement]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it has to be asked."""
+        ...
 
     @property
     def is_full(self) -> bool:
@@ -33,10 +39,6 @@ class Hears(Protocol):
 
     def admit(self, statement: Statement) -> None:
         """Raise if *statement* may not be sent."""
-        ...
-
-    def hear(self, statement: Statement) -> None:
-        """Take note of *statement*, which is about to be sent."""
         ...
 
 
@@ -130,17 +132,25 @@ def _begun(text: str, parameters: Sequence[Any]) -> Statement | None:
     hearers = _hearers
     if not hearers.count:
         return None
-    logs = _open((*hearers.everywhere, *_of_context.get()))
+    logs = _of_context.get()
+    if hearers.everywhere:
+        logs = hearers.everywhere + logs
     if not logs or text.startswith(_SAVEPOINTS):
         return None
-    statement = Statement(text, application_line(), values=values_of(text, parameters, hearers.salt))
+    statement = Statement(text, application_line(), values_of(text, parameters, hearers.salt))
+    for log in logs:
+        if log.is_limited and log.is_open:
+            log.admit(statement)  # before any has it
+    is_heard = False
+    for log in logs:
+        if log.is_open:
+            log.statements.append(statement)
+            is_heard = True
+    if not is_heard:
+        return None
     if _waited.get() is not None:
         statement.wait_s = _waited.get()
         _waited.set(None)
-    for log in logs:
-        log.admit(statement)
-    for log in logs:
-        log.hear(statement)
     return statement
 
 

@@ -63,17 +63,11 @@ class StatementLog:
         """Draw a table: a line for each kind of statement and each line of code that sent it, the costliest first."""
         return report(self.statements)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next statement may not be sent."""
-        return False
+    is_limited = False
+    is_full = False
 
     def admit(self, statement: Statement) -> None:
         """Let any number of statements be sent."""
-
-    def hear(self, statement: Statement) -> None:
-        """Take note of *statement*."""
-        self.statements.append(statement)
 
 
 class max_statements(StatementLog):  # noqa: N801 # reads as what it is where it is used
@@ -83,12 +77,14 @@ class max_statements(StatementLog):  # noqa: N801 # reads as what it is where it
     stops. It is a log, too, and hears of the same tasks.
     """
 
+    is_limited = True
+
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
 
     @property
-    def is_full(self) -> bool:
+    def is_full(self) -> bool:  # type: ignore[override] # which never changes for others
         """Whether the next statement is one too many."""
         return len(self.statements) >= self._most
 
