@@ -63,7 +63,7 @@ def begin_to_hear(log: Hears, *, everywhere: bool) -> None:
         if not _hearers.count:
             _hearers.salt = random.SystemRandom().getrandbits(64)
             for name, listener in _LISTENERS.items():
-                event.listen(Engine, name, listener)
+                event.listen(Engine, name, listener, retval=name == "before_cursor_execute")
         _hearers.count += 1
         if everywhere:
             _hearers.everywhere += (log,)
@@ -158,8 +158,9 @@ def _open(logs: Iterable[Hears]) -> list[Hears]:
     return [log for log in logs if log.is_open]
 
 
-def _before(_connection: Connection, _cursor: Any, text: str, parameters: Any, context: Any, many: bool) -> None:  # noqa: FBT001 # SQLAlchemy's call
+def _before(_connection: Connection, _cursor: Any, text: str, parameters: Any, context: Any, many: bool) -> Any:  # noqa: FBT001 # SQLAlchemy's call
     context.dal_statement = _begun(text, (parameters,) if many else parameters)
+    return text, parameters  # SQLAlchemy would wrap a listener that gives nothing
 
 
 def _after(_connection: Connection, cursor: Any, _text: str, _parameters: Any, context: Any, *_: Any) -> None:
