@@ -24,8 +24,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -33,12 +32,13 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import URL
 
-from bench.graph_contenders import Heap, Load, Loads, open_loaders
+from bench.graph_contenders import open_loaders
 from bench.graph_rows import OrderCard, Shape, cards_of, drop_tables, recreate_tables, refill_tables
+from bench.loads import Heap, Load, Loads
+from bench.network import round_trips, slow_network
 from bench.pool_contenders import connected
 from bench.report import RESULTS, Contender, Report, alternate, machine_facts, medians, what_it_does
-from dal.testing import EmbeddedServer, Network
-from dal.testing.background import Background
+from dal.testing import EmbeddedServer
 
 PACKAGES: Final = (
     "asyncpg", "sqlalchemy", "advanced-alchemy", "tortoise-orm", "fastapi", "pydantic", "msgspec",
@@ -226,22 +226,6 @@ async def check_json(encode: Mapping[str, Load], load: Load, below: int) -> None
     for name, call in encode.items():
         if msgspec.json.decode(await call(below), type=list[OrderCard]) != expected:
             raise SystemExit(f"{name} encodes something else than what is loaded by hand")
-
-
-async def round_trips(network: Network, load: Load, below: int) -> int:
-    before = network.round_trips
-    await load(below)
-    return network.round_trips - before
-
-
-@contextmanager
-def slow_network(url: URL) -> Generator[Network]:
-    with Background() as background:
-        network = Network(background, url)
-        try:
-            yield network
-        finally:
-            network.close()
 
 
 if __name__ == "__main__":
