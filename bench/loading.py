@@ -5,12 +5,13 @@ with. What is timed is a transaction: the orders are read, and everything is gon
 `bench.loading_by_sqlalchemy` and `bench.loading_by_dal`, and in the results.
 
 - batch: 1,000 orders of 10 lines of 3 deliveries, lazily and by `dal.load`, beside `selectinload`. Beside it also what
-  11,000 awaits of `awaitable_attrs` take where everything is loaded, and `selectinload` among dal's own options.
+  11,000 awaits of SQLAlchemy's `AsyncAttrs` take where everything is loaded, and lazy loads of dal's by those, in the
+  place of dal's own `awaitable_attrs`; and `selectinload` among dal's own options.
 - local: 1,000 orders of 10 lines and of one, beside lazy loads that are a statement for each order, and `selectinload`.
 - network: the same over a network that takes 1 ms more for every round trip (it passes the bytes on in a thread of this
   process, which costs everyone alike).
 - memory: 5,000 tickets with three relationships that nobody loads, in an open session.
-- read: 1,000 rows and one row, of which nothing is loaded lazily: what a unit of work costs over an `AsyncSession`, with
+- read: 1,000 rows and one row, nothing of which is loaded lazily: what a unit of work costs over `AsyncSession`, with
   `lazy="off"`, and what of it is the repository's, which is bound to a plain `AsyncSession` here.
 
 Everyone takes turns; each round begins with another, and shares are taken within a round. Garbage is collected before
@@ -57,14 +58,14 @@ class Size:
     shallow: tuple[Shape, ...]
     tickets: int
     reads: tuple[int, ...]
-    # A small share is told from none by many short rounds.
+    # A small share is told from none by many rounds.
     read_rounds: int
     read_s: float
 
 
 FULL: Final = Size(
-    rounds=7, deep=Shape(1_000, 10, 3), shallow=(Shape(1_000, 10), Shape(1_000, 1)), tickets=5_000,
-    reads=(1_000, 1), read_rounds=41, read_s=0.1,
+    rounds=9, deep=Shape(1_000, 10, 3), shallow=(Shape(1_000, 10), Shape(1_000, 1)), tickets=5_000,
+    reads=(1_000, 1), read_rounds=41, read_s=0.05,
 )  # fmt: skip
 TINY: Final = Size(
     rounds=1, deep=Shape(5, 10, 3), shallow=(Shape(5, 10),), tickets=50, reads=(5,), read_rounds=1, read_s=0.02
@@ -122,6 +123,7 @@ class Bench:
             "selectinload_awaited": self.sqlalchemy.deep_awaited,
             "dal_selectinload": self.dal.deep_by_options,
             "dal_load": self.dal.deep_loaded,
+            "dal_asyncattrs": self.dal.deep_by_async_attrs,
             "dal": self.dal.deep_batched,
         }
         await check(loads, shape)
@@ -129,7 +131,10 @@ class Bench:
         await self._times(part, loads, shape.orders)
         self._share("batch_vs_selectinload", part, ("dal", "selectinload"), "1.15 or less")
         self._share("batch_load_vs_selectinload", part, ("dal_load", "selectinload"), "1.15 or less")
-        self._share("batch_vs_selectinload_awaited", part, ("dal", "selectinload_awaited"), "none")
+        self._share("batch_asyncattrs_vs_selectinload", part, ("dal_asyncattrs", "selectinload"), "none")
+        self._share(
+            "batch_asyncattrs_vs_awaited", part, ("dal_asyncattrs", "selectinload_awaited"), "none"
+        )
         self._share("awaits_vs_none", part, ("selectinload_awaited", "selectinload"), "none")
         self._share("batch_vs_selectinload_in_dal", part, ("dal", "dal_selectinload"), "none")
 
@@ -164,11 +169,11 @@ class Bench:
 
     async def read(self) -> None:
         await refill_tables(self.connection, Shape(max(self.size.reads), 1))
-        async with self._readers() as reads:
-            for rows in self.size.reads:
+        for rows in self.size.reads:
+            async with self._readers() as reads:
                 runs = {name: Loads(read, rows, self.size.read_s) for name, read in reads.items()}
                 part = f"read_{rows}"
-                await self._alternate(part, runs, self.size.read_rounds)
+                await self._alternate(part, runs, self.size.read_rounds, every=10)
                 target = "1.03 or less" if rows == self.size.reads[0] else "none"
                 self._share(f"{part}_vs_sqlalchemy", part, ("dal", "plain"), target)
                 self._share(f"{part}_vs_off", part, ("dal", "dal_off"), target)
@@ -205,8 +210,9 @@ class Bench:
         # No time to fill: each round is one load.
         await self._alternate(part, {name: Loads(load, below, 0) for name, load in loads.items()}, self.size.rounds)
 
-    async def _alternate(self, part: str, runs: Mapping[str, Loads], rounds: int) -> None:
-        seconds = await alternate([Contender(name, each.run) for name, each in runs.items()], rounds)
+    async def _alternate(self, part: str, runs: Mapping[str, Loads], rounds: int, *, every: int = 1) -> None:
+        contenders = [Contender(name, each.run) for name, each in runs.items()]
+        seconds = await alternate(contenders, rounds, every=every)
         self.report.rounds_s |= {f"{part} {name}": each for name, each in seconds.items()}
         self.report.beside(f"{part}_ms", {name: each * 1e3 for name, each in medians(seconds).items()})
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import selectinload
 
 import dal
@@ -28,6 +30,10 @@ class Shop(UnitOfWork):
     tickets: Tickets
 
 
+# What `awaitable_attrs` is to a model that inherits SQLAlchemy's.
+_ASYNC_ATTRS: Final[Any] = AsyncAttrs.awaitable_attrs.fget  # type: ignore[attr-defined] # mypy takes it for its value
+
+
 @dataclass(frozen=True, slots=True)
 class ByDal:
     """A unit of work for every call."""
@@ -41,6 +47,15 @@ class ByDal:
             for order in orders:
                 for line in await order.awaitable_attrs.lines:
                     await line.awaitable_attrs.deliveries
+            return orders
+
+    async def deep_by_async_attrs(self, below: int) -> Sequence[Order]:
+        """dal: the same lazy loads, by the `awaitable_attrs` of SQLAlchemy's `AsyncAttrs`, a greenlet for each"""
+        async with Shop(self.database) as shop:
+            orders = await shop.orders.list(Order.id < below, order_by=Order.id)
+            for order in orders:
+                for line in await _ASYNC_ATTRS(order).lines:
+                    await _ASYNC_ATTRS(line).deliveries
             return orders
 
     async def deep_loaded(self, below: int) -> Sequence[Order]:

@@ -66,7 +66,7 @@ class BySQLAlchemy:
 
 
 def plain_orders(below: int) -> Select[PlainOrder]:
-    return select(PlainOrder).where(_ID < below).order_by(_ID)
+    return select(PlainOrder).where(below > _ID).order_by(_ID)
 
 
 @asynccontextmanager

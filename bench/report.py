@@ -73,14 +73,16 @@ class Report:
         (folder / f"{self.name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
-async def alternate(contenders: Sequence[Contender], rounds: int) -> Rounds:
-    """Run each contender once to warm it up, then all of them *rounds* times; print a line per round."""
+async def alternate(contenders: Sequence[Contender], rounds: int, *, every: int = 1) -> Rounds:
+    """Run each contender once to warm it up, then all of them *rounds* times; print a line for *every* so many."""
     for contender in contenders:
         await contender.run()
     seconds: Rounds = {contender.name: [] for contender in contenders}
     for number, turn in enumerate(turns(contenders, rounds)):
         for contender in turn:
             seconds[contender.name].append(await contender.run())
+        if number % every:
+            continue
         shown = "  ".join(f"{name} {each[-1]:.3f} s" for name, each in seconds.items())
         print(f"round {number + 1}/{rounds}  {shown}", flush=True)
     return seconds
