@@ -132,9 +132,7 @@ class Bench:
         self._share("batch_vs_selectinload", part, ("dal", "selectinload"), "1.15 or less")
         self._share("batch_load_vs_selectinload", part, ("dal_load", "selectinload"), "1.15 or less")
         self._share("batch_asyncattrs_vs_selectinload", part, ("dal_asyncattrs", "selectinload"), "none")
-        self._share(
-            "batch_asyncattrs_vs_awaited", part, ("dal_asyncattrs", "selectinload_awaited"), "none"
-        )
+        self._share("batch_asyncattrs_vs_awaited", part, ("dal_asyncattrs", "selectinload_awaited"), "none")
         self._share("awaits_vs_none", part, ("selectinload_awaited", "selectinload"), "none")
         self._share("batch_vs_selectinload_in_dal", part, ("dal", "dal_selectinload"), "none")
 
