@@ -70,11 +70,12 @@ def _load(
     known = list(states)
     with turn(session):
         autoflush(session)
-        for prop in relationships:
+        for left, prop in zip(range(len(relationships) - 1, -1, -1), relationships, strict=True):
             own = [state for state in known if state.mapper.isa(prop.parent)]
             for group in _alike(own):
                 load_relationship(prop, group, force=force)
-            known += _reached(own, prop)
+            if left:
+                known += _reached(own, prop)
 
 
 def _alike(states: Sequence[InstanceState[Any]]) -> Iterable[Sequence[InstanceState[Any]]]:
@@ -82,12 +83,19 @@ def _alike(states: Sequence[InstanceState[Any]]) -> Iterable[Sequence[InstanceSt
     groups: list[list[InstanceState[Any]]] = []
     for state in states:
         for group in groups:
-            if group[0].load_options == state.load_options and group[0].load_path == state.load_path:
+            if _is_alike(group[0], state):
                 group.append(state)
                 break
         else:
             groups.append([state])
     return groups
+
+
+def _is_alike(one: InstanceState[Any], other: InstanceState[Any]) -> bool:
+    # Those of one statement have the same objects, and to compare two paths takes 2 us.
+    return (one.load_options is other.load_options or one.load_options == other.load_options) and (
+        one.load_path is other.load_path or one.load_path == other.load_path
+    )
 
 
 def _reached(states: Sequence[InstanceState[Any]], prop: RelationshipProperty[Any]) -> list[InstanceState[Any]]:
