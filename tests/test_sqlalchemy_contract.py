@@ -15,7 +15,7 @@ from sqlalchemy import AsyncAdaptedQueuePool, Engine, Select, bindparam, event, 
 from sqlalchemy import inspect as sqlalchemy_inspect
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, dialect
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.orm import RelationshipProperty, Session, configure_mappers
+from sqlalchemy.orm import RelationshipProperty, Session, configure_mappers, lazyload
 from sqlalchemy.orm.strategies import _LazyLoader, _LoadLazyAttribute, _SelectInLoader
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -25,7 +25,7 @@ from dal.pool import LeasedQueuePool
 from dal.pool.driver import Watched
 from dal.projection import IS_UNDERSTOOD
 from tests.looking import connect, until, until_running
-from tests.models import Account
+from tests.models import Account, Document, Folder
 
 # A function, and how its arguments begin.
 ARGUMENTS = [
@@ -105,6 +105,23 @@ async def test_entities_of_one_statement_have_the_number_of_its_run(db):
         both = await session.scalars(select(Account))
         runs = [sqlalchemy_inspect(each).runid for each in (*first, *both)]
     assert runs[0] == runs[1] != runs[2]
+
+
+async def test_an_entity_keeps_the_option_that_limits_its_relationship_until_it_is_expired(db):
+    async with db.begin() as session:
+        session.add(Folder(id=1, name="", documents=[]))
+        await session.flush()
+        session.expunge_all()
+        option = lazyload(Folder.documents.and_(Document.title > ""))
+        folder = await session.get_one(Folder, 1, options=[option])
+        state = sqlalchemy_inspect(folder)
+        assert state.callables["documents"].loadopt._extra_criteria
+        session.expire(folder)
+        assert "documents" not in state.callables
+
+
+def test_a_class_has_a_path_for_options():
+    assert Folder.documents.property in sqlalchemy_inspect(Folder)._path_registry[Folder.documents.property].path
 
 
 async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(database_url):

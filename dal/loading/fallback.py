@@ -8,13 +8,15 @@ columns are SQLAlchemy's own to load.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import event, inspect, select
+from sqlalchemy import ColumnElement, event, inspect, select
 from sqlalchemy.engine import IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.orm import (
     InstanceState,
+    LoaderCriteriaOption,
     ORMExecuteState,
     RelationshipProperty,
     Session,
@@ -31,6 +33,8 @@ from dal.session import TellingSession
 State: TypeAlias = InstanceState[Any]
 
 _answers: dict[Any, Answers] = {}
+# Options of this module's, which what it reads keeps, and which limit nothing.
+_own: set[ORMOption] = set()
 
 
 def watch(model: type[Any], answers: Answers) -> None:
@@ -55,7 +59,7 @@ def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
         state,
         prop,
         alone=execution.invoke_statement,
-        together=lambda states: load_relationship(prop, states),
+        together=lambda states: None if _may_be_limited(state) else load_relationship(prop, states),
     )
     return _result(prop, state) if found is None else found
 
@@ -78,8 +82,17 @@ def autoflush(session: Session) -> None:
         session.flush()
 
 
+def limit_of(state: State, prop: RelationshipProperty[Any]) -> Any:
+    """Give None: what an option such as `lazyload(Order.lines.and_(...))` limits is loaded one by one."""
+    del state, prop
+
+
 def load_relationship(
-    prop: RelationshipProperty[Any], states: Sequence[State], *, criteria: Sequence[Any] = (), force: bool = False
+    prop: RelationshipProperty[Any],
+    states: Sequence[State],
+    *,
+    limit: ColumnElement[bool] | None = None,
+    force: bool = False,
 ) -> None:
     """Load *prop* for all *states* by reading their keys again, with selectinload."""
     (session,) = {state.session for state in states}
@@ -88,15 +101,28 @@ def load_relationship(
     for state in missing if force else ():
         session.expire(state.obj(), [prop.key])
     mapper = prop.parent
-    keys = [mapper.get_property_by_column(column).class_attribute for column in mapper.primary_key]
-    own = selectinload(prop.class_attribute.and_(*criteria) if criteria else prop.class_attribute)
+    options = _options(prop) if limit is None else (selectinload(prop.class_attribute.and_(limit)),)
     for start in range(0, len(missing), KEYS_AT_ONCE):
         chunk = missing[start : start + KEYS_AT_ONCE]
         criterion, parameters = in_keys(mapper.primary_key, [state.key[1] for state in chunk if state.key is not None])
-        statement = select(mapper.class_).where(criterion).options(load_only(*keys), own, *_kept(chunk[0]))
+        statement = select(mapper.class_).where(criterion).options(*options, *_kept(chunk[0]))
         session.execute(statement, parameters, execution_options={"autoflush": False}).unique().all()
+
+
+@cache
+def _options(prop: RelationshipProperty[Any]) -> Sequence[ORMOption]:
+    mapper = prop.parent
+    keys = [mapper.get_property_by_column(column).class_attribute for column in mapper.primary_key]
+    options = load_only(*keys), selectinload(prop.class_attribute)
+    _own.update(options)
+    return options
 
 
 def _kept(state: State) -> Sequence[ORMOption]:
     """Give the options that hold wherever an entity comes from."""
-    return [each for each in state.load_options if isinstance(each, UserDefinedOption)]
+    return [each for each in state.load_options if isinstance(each, UserDefinedOption | LoaderCriteriaOption)]
+
+
+def _may_be_limited(state: State) -> bool:
+    """Tell whether an option says something that no public name tells."""
+    return len(_kept(state)) < len([option for option in state.load_options if option not in _own])

@@ -14,7 +14,7 @@ from dal.lazy_loading import mode_of
 from dal.loading.siblings import siblings
 from dal.loading.turns import turn
 from dal.loading.unloaded import forbidden, n_plus_one, name_of, not_loaded, option_for
-from dal.loading.ways import autoflush, run_of
+from dal.loading.ways import autoflush, limit_of, run_of
 
 State: TypeAlias = InstanceState[Any]
 
@@ -45,7 +45,8 @@ def answer(
         if prop.key in state.dict:
             return None  # by the task before
         autoflush(session)
-        group = siblings(session, state, lambda other: _lacks(other, prop))
+        limit = limit_of(state, prop)
+        group = siblings(session, state, lambda other: _lacks(other, prop) and limit_of(other, prop) is limit)
         held = [each.obj() for each in group]  # until they are loaded
         if mode == "raise_n_plus_one":
             _once(session, state, prop, len(group))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, event, inspect
+from sqlalchemy import ColumnElement, Select, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, registry
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import ATTR_WAS_SET, PASSIVE_NO_RESULT, PASSIVE_OFF
@@ -120,7 +120,7 @@ class _AskingLoader(_LazyLoader):
             return own(state, passive, *more, **options)
 
         def together(states: Sequence[State]) -> None:
-            load_relationship(prop, states, criteria=options.get("extra_criteria", ()))
+            load_relationship(prop, states, limit=options.get("extra_criteria") if limit_of(state, prop) else None)
 
         prop, session = self.parent_property, state.session
         if state.detached and passive & PassiveFlag.SQL_OK and not passive & PassiveFlag.NO_RAISE:
@@ -148,21 +148,30 @@ def autoflush(session: Session) -> None:
     session._autoflush()
 
 
+def limit_of(state: State, prop: RelationshipProperty[Any]) -> Any:
+    """Give the option that limits *prop* of *state*, such as `lazyload(Order.lines.and_(...))`; None if there is none.
+
+    Expiring an entity takes it away, and leaves it with those that came with it.
+    """
+    option = getattr(state.callables.get(prop.key), "loadopt", None)
+    return option if option is not None and option._extra_criteria else None
+
+
 def load_relationship(
     prop: RelationshipProperty[Any],
     states: Sequence[State],
     *,
-    criteria: Sequence[Any] = (),
+    limit: ColumnElement[bool] | None = None,
     force: bool = False,
 ) -> None:
     """Load *prop* for all *states*, which came with the same options: in one statement, or one for each chunk of keys.
 
     A many-to-one whose entity the session holds is taken from there. What is loaded already stays, unless *force*.
     """
-    missing = states if force or criteria else [state for state in states if not _is_in_session(prop, state)]
+    missing = states if force or limit is not None else [state for state in states if not _is_in_session(prop, state)]
     if missing:
         loader: Any = prop._get_strategy((("lazy", _TOGETHER),))
-        option = _Criteria(criteria) if criteria else None
+        option = None if limit is None else _Limit(limit)
         asked = [(state, force) for state in missing]
         path = missing[0].load_path
         context = _Context(missing[0].session, missing[0].load_options)
@@ -221,12 +230,14 @@ class _ByArray:
         return self._session.execute(statement, params, execution_options=execution_options)
 
 
-class _Criteria:
+class _Limit:
     """What a loader option says of a relationship: `lazyload(Order.lines.and_(...))`."""
 
-    def __init__(self, criteria: Sequence[Any]) -> None:
-        self._extra_criteria = criteria
+    _extra_criteria = (True,)
+
+    def __init__(self, limit: ColumnElement[bool]) -> None:
+        self._limit = limit
         self.local_opts: dict[str, Any] = {}
 
     def _generate_extra_criteria(self, _context: Any) -> Any:
-        return self._extra_criteria
+        return self._limit
