@@ -173,7 +173,8 @@ def load_relationship(
         loader: Any = prop._get_strategy((("lazy", _TOGETHER),))
         option = None if limit is None else _Limit(limit)
         asked = [(state, force) for state in missing]
-        path = missing[0].load_path
+        # As SQLAlchemy's lazy loader has it: only who came with options has a path to where they hold.
+        path: Any = missing[0].load_path if missing[0].load_options else missing[0].mapper._path_registry
         context = _Context(missing[0].session, missing[0].load_options)
         loader._load_for_path(context, path, asked, None, loader.entity, option, None, EMPTY_DICT)
 
