@@ -47,7 +47,7 @@ def _load(session: Session, state: State, columns: frozenset[str]) -> None:
 
 
 def _read(session: Session, mapper: Mapper[Any], states: Sequence[State], names: Collection[str]) -> None:
-    attributes = [mapper.attrs[name].class_attribute for name in names]
+    attributes = [mapper.class_manager[name] for name in names]
     for start in range(0, len(states), KEYS_AT_ONCE):
         identities = [state.key[1] for state in states[start : start + KEYS_AT_ONCE] if state.key is not None]
         criterion, parameters = in_keys(mapper.primary_key, identities)
