@@ -244,7 +244,7 @@ class Car(Vehicle):
     tow: Mapped[Vehicle | None] = relationship(remote_side="Vehicle.id", foreign_keys=towed_by_id)
 
 
-Shade = enum.Enum("Shade", [f"s{number}" for number in range(SHADES)])
+Shade = enum.Enum("Shade", {f"s{number}": number for number in range(SHADES)})  # type: ignore[misc] # too many to write
 
 
 @dataclass(frozen=True, order=True)

@@ -1,6 +1,6 @@
 """Of every kind of relationship, and any number of parents, a batch is what selectinload gives, in one statement.
 
-20 and 1,000 parents of each kind; 50,000 of those in `MANY`, one of each way in which a batch finds what belongs to whom.
+20 and 1,000 parents of each kind; 50,000 of those in `MANY`, one of each way in which what belongs to whom is found.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload, undefer
 
 from dal import Database, PoolConfig, UnitOfWork
+from dal.lazy_loading import MAX_GROUP
 from dal.loading import load
 from dal.loading.keys import KEYS_AT_ONCE
-from dal.loading.siblings import MAX_GROUP
 from dal.testing import Kit, assert_statements
 from tests import loading_models as models
 from tests.loading_models import Base, Company, Person, Pet, Place, Staff
