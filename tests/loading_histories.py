@@ -319,9 +319,11 @@ _DRAWN: Final[dict[str, Callable[[Any], Step]]] = {
 
 
 def is_limiting(history: list[Step]) -> bool:
-    """Tell whether an option is for all that is reached from what it reads."""
+    """Tell whether an option is for all that is reached from what it reads, as SQLAlchemy's `and_` is too."""
     reads = [step for step in history if step[0] == "read"]
-    return any(name.endswith("everywhere") for _, _, _, options, _ in reads for name in options)
+    return any(
+        name.endswith("everywhere") or name.startswith("some ") for _, _, _, options, _ in reads for name in options
+    )
 
 
 def relationships_of(model: Any) -> list[str]:
