@@ -6,15 +6,14 @@ import sys
 from typing import ClassVar
 
 from sqlalchemy import ForeignKey, MetaData, insert
-from sqlalchemy.orm import Mapped, configure_mappers, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, configure_mappers, mapped_column, relationship
 
 from dal import Database, Lazy, Repository, UnitOfWork, orm
 
 
-class Base(orm.Base):
-    """A registry's own tables."""
+class Base(orm.AwaitableAttrs, DeclarativeBase):
+    """A registry of their own."""
 
-    __abstract__ = True
     metadata = MetaData(naming_convention=orm.NAMING_CONVENTION)
 
 

@@ -199,7 +199,10 @@ async def _rest(side: Side, found: dict[Any, Any]) -> dict[Any, Any]:
     session = side.session.sync_session
     for name in ("new", "deleted"):
         rest[name] = sorted(map(key_of, getattr(session, name)))
-    rest["dirty"] = sorted(key_of(each) for each in session.dirty if session.is_modified(each))
+    # To compare a value with the one before may load that.
+    rest["dirty"] = await side.session.run_sync(
+        lambda session: sorted(key_of(each) for each in session.dirty if session.is_modified(each))
+    )
     try:
         with warnings.catch_warnings(action="ignore", category=exc.SAWarning):
             await side.session.flush()
