@@ -22,7 +22,7 @@ class StatementLog:
     tasks, threads and engines of the process. BEGIN, COMMIT, ROLLBACK and savepoints are no statements here, nor is
     what the application sends itself on asyncpg's connection. Values of parameters are in no log.
 
-    Costs some 5 us for each statement.
+    Costs some 6 us for each statement on the driver, and 12 to 18 for one that SQLAlchemy sends.
     """
 
     def __init__(self, *, everywhere: bool = False) -> None:
