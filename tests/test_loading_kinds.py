@@ -17,7 +17,7 @@ from sqlalchemy.orm import selectinload, undefer
 from dal import Database, PoolConfig, UnitOfWork
 from dal.lazy_loading import MAX_GROUP
 from dal.loading import load
-from dal.loading.keys import KEYS_AT_ONCE
+from dal.loading.keys import keys_at_once
 from dal.testing import Kit, assert_statements
 from tests import loading_models as models
 from tests.loading_models import Base, Company, Person, Pet, Place, Staff
@@ -121,11 +121,15 @@ async def _await_each(entities: Iterable[Any], key: str) -> None:
         await getattr(each.awaitable_attrs, key)
 
 
+def _chunks(entities: list[Any], model: Any) -> int:
+    return -(-len(entities) // min(MAX_GROUP, keys_at_once(inspect(model).primary_key)))
+
+
 def _statements(entities: list[Any], model: Any, key: str) -> int:
     """Say how many statements a batch is: one for each group that lacks somebody whom those before did not bring."""
     prop = inspect(model).relationships[key]
     if not prop._use_get:
-        return -(-len(entities) // MAX_GROUP)
+        return _chunks(entities, model)
     count, known = 0, {inspect(each).identity for each in entities if isinstance(each, prop.mapper.class_)}
     owns = [own.key for own, _ in prop.local_remote_pairs]
     for start in range(0, len(entities), MAX_GROUP):
@@ -155,7 +159,7 @@ async def test_what_is_loaded_explicitly_is_what_selectinload_gives(rows, case):
     model, key = case
     async with UnitOfWork(rows) as unit:
         entities = await _read(unit, model)
-        with assert_statements(max=-(-len(entities) // KEYS_AT_ONCE)):
+        with assert_statements(max=_chunks(entities, model)):
             await load(entities, getattr(model, key))
         found = [(_columns(each), _value(each, key)) for each in entities]
     assert found == await _expected(rows, model, key)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstanceState, Mapper, Session, load_only
 from sqlalchemy.util.concurrency import in_greenlet
 
 from dal.lazy_loading import INFO
-from dal.loading.keys import KEYS_AT_ONCE, in_keys
+from dal.loading.keys import in_keys, keys_at_once
 from dal.loading.siblings import siblings
 from dal.loading.turns import turn
 from dal.loading.unloaded import columns_not_loaded
@@ -48,8 +48,9 @@ def _load(session: Session, state: State, columns: frozenset[str]) -> None:
 
 def _read(session: Session, mapper: Mapper[Any], states: Sequence[State], names: Collection[str]) -> None:
     attributes = [mapper.class_manager[name] for name in names]
-    for start in range(0, len(states), KEYS_AT_ONCE):
-        identities = [state.key[1] for state in states[start : start + KEYS_AT_ONCE] if state.key is not None]
+    chunk = keys_at_once(mapper.primary_key)
+    for start in range(0, len(states), chunk):
+        identities = [state.key[1] for state in states[start : start + chunk] if state.key is not None]
         criterion, parameters = in_keys(mapper.primary_key, identities)
         statement = select(mapper.class_).where(criterion).options(load_only(*attributes))
         session.execute(statement, parameters, execution_options={"autoflush": False}).unique().all()

@@ -27,7 +27,7 @@ from sqlalchemy.orm.collections import collection_adapter
 from sqlalchemy.orm.interfaces import ORMOption, UserDefinedOption
 
 from dal.loading.asking import Answers
-from dal.loading.keys import KEYS_AT_ONCE, in_keys
+from dal.loading.keys import in_keys, keys_at_once
 from dal.session import TellingSession
 
 State: TypeAlias = InstanceState[Any]
@@ -102,8 +102,9 @@ def load_relationship(
         session.expire(state.obj(), [prop.key])
     mapper = prop.parent
     options = _options(prop) if limit is None else (selectinload(prop.class_attribute.and_(limit)),)
-    for start in range(0, len(missing), KEYS_AT_ONCE):
-        chunk = missing[start : start + KEYS_AT_ONCE]
+    at_once = keys_at_once(mapper.primary_key)
+    for start in range(0, len(missing), at_once):
+        chunk = missing[start : start + at_once]
         criterion, parameters = in_keys(mapper.primary_key, [state.key[1] for state in chunk if state.key is not None])
         statement = select(mapper.class_).where(criterion).options(*options, *_kept(chunk[0]))
         session.execute(statement, parameters, execution_options={"autoflush": False}).unique().all()

@@ -13,8 +13,14 @@ from sqlalchemy import ARRAY, ColumnElement, TypeDecorator, select, tuple_
 from dal.projection.keys import among, table_of
 from dal.projection.plan import key_names
 
-# So many keys go in one array.
+# So many keys go in one array; where their types go into none, each value is a parameter of its own, of 32,767.
 KEYS_AT_ONCE: Final = 10_000
+_IN_AT_ONCE: Final = 500
+
+
+def keys_at_once(columns: Sequence[Any]) -> int:
+    """Give how many identities by *columns* go in one statement."""
+    return _IN_AT_ONCE if by_array(columns) is None else KEYS_AT_ONCE
 
 
 def in_keys(columns: Sequence[Any], identities: Collection[Any]) -> tuple[ColumnElement[bool], dict[str, Any]]:

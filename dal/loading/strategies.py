@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Select, event, inspect
 from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, registry
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import ATTR_WAS_SET, PASSIVE_NO_RESULT, PASSIVE_OFF
-from sqlalchemy.orm.strategies import _DeferredColumnLoader, _LazyLoader, _SelectInLoader
+from sqlalchemy.orm.strategies import _DeferredColumnLoader, _LazyLoader
 from sqlalchemy.util import EMPTY_DICT
 
 from dal.loading.asking import AnswerColumns, Answers
-from dal.loading.keys import KEYS_AT_ONCE, by_array
+from dal.loading.keys import by_array, keys_at_once
 from dal.loading.unloaded import not_loaded
 from dal.projection.plan import key_names
 from dal.session import TellingSession
@@ -27,7 +27,7 @@ State: TypeAlias = InstanceState[Any]
 
 _LAZY: Final = (("lazy", "select"),)
 _DEFERRED: Final = (("deferred", True), ("instrument", True))
-_TOGETHER: Final = "dal_together"
+_SELECTIN: Final = (("lazy", "selectin"),)
 
 
 _watched: Final[WeakKeyDictionary[registry, Answers]] = WeakKeyDictionary()
@@ -170,8 +170,8 @@ def load_relationship(
     """
     missing = states if force or limit is not None else [state for state in states if not _is_in_session(prop, state)]
     if missing:
-        loader: Any = prop._get_strategy((("lazy", _TOGETHER),))
-        option = None if limit is None else _Limit(limit)
+        loader: Any = prop._get_strategy(_SELECTIN)
+        option = _Option(limit, keys_at_once(loader._query_info.pk_cols))
         asked = [(state, force) for state in missing]
         # As SQLAlchemy's lazy loader has it: only who came with options has a path to where they hold.
         path: Any = missing[0].load_path if missing[0].load_options else missing[0].mapper._path_registry
@@ -189,13 +189,6 @@ def _is_in_session(prop: RelationshipProperty[Any], state: State) -> bool:
         return False
     set_committed_value(state.obj(), prop.key, found)
     return True
-
-
-@RelationshipProperty.strategy_for(lazy=_TOGETHER)
-class _Together(_SelectInLoader):
-    """SQLAlchemy's selectinload; the keys of all go into one array."""
-
-    _chunksize = KEYS_AT_ONCE
 
 
 class _Context:
@@ -231,14 +224,13 @@ class _ByArray:
         return self._session.execute(statement, params, execution_options=execution_options)
 
 
-class _Limit:
-    """What a loader option says of a relationship: `lazyload(Order.lines.and_(...))`."""
+class _Option:
+    """A loader option: what it says of a relationship, `lazyload(Order.lines.and_(...))`, and the size of a chunk."""
 
-    _extra_criteria = (True,)
-
-    def __init__(self, limit: ColumnElement[bool]) -> None:
+    def __init__(self, limit: ColumnElement[bool] | None, chunksize: int) -> None:
         self._limit = limit
-        self.local_opts: dict[str, Any] = {}
+        self._extra_criteria = () if limit is None else (limit,)
+        self.local_opts = {"chunksize": chunksize}
 
     def _generate_extra_criteria(self, _context: Any) -> Any:
         return self._limit
