@@ -164,7 +164,7 @@ def _before(_connection: Connection, _cursor: Any, text: str, parameters: Any, c
 
 
 def _after(_connection: Connection, cursor: Any, _text: str, _parameters: Any, context: Any, *_: Any) -> None:
-    statement: Statement | None = context.dal_statement
+    statement: Statement | None = getattr(context, "dal_statement", None)  # sent before the first log began
     if statement is not None:
         statement.ended(rows=cursor.rowcount if cursor.rowcount >= 0 else None)
 
