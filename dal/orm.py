@@ -43,17 +43,21 @@ class Base(AwaitableAttrs, DeclarativeBase):
 
 
 class _Awaitable:
-    __slots__ = ("_entity",)
+    # An attribute of the entity may have any name but one of these.
+    __slots__ = ("__entity",)
 
     def __init__(self, entity: Any) -> None:
-        self._entity = entity
+        self.__entity = entity
 
     def __getattr__(self, name: str) -> Awaitable[Any]:
-        return _value(self._entity, name)
+        return _value(self.__entity, name)
 
 
 async def _value(entity: Any, name: str) -> Any:
     # A property of the class may load something, whatever else has its name.
     if name in entity.__dict__ and name in entity.__mapper__.class_manager:
-        return entity.__dict__[name]
+        value = entity.__dict__[name]
+        # Which is what SQLAlchemy has there of a write-only collection, too.
+        if value is not True:
+            return value
     return await greenlet_spawn(getattr, entity, name)
