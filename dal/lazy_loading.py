@@ -38,7 +38,8 @@ class LazyOption(UserDefinedOption):
     def __init__(self, mode: Lazy, attributes: Iterable[RelationshipProperty[Any]], *, is_default: bool) -> None:
         super().__init__()
         self.mode: Lazy = checked(mode)
-        self.attributes = frozenset(attributes)
+        # By name: entities keep their options, and are pickled with them.
+        self.attributes = frozenset(map(_name, attributes))
         self.is_default = is_default
 
 
@@ -59,18 +60,24 @@ def checked(mode: Lazy) -> Lazy:
 
 
 def relationship_of(attribute: Any) -> RelationshipProperty[Any]:
-    """Give the relationship that *attribute* is; raises `TypeError` for what is none."""
+    """Give the relationship that *attribute* is; raises `TypeError` for what is none, or holds no entities."""
     prop = getattr(attribute, "property", None)
     if not isinstance(prop, RelationshipProperty):
         raise TypeError(f"{attribute} is no relationship: name an attribute such as Order.lines.")
+    if prop.lazy in ("dynamic", "write_only"):
+        raise TypeError(f"{attribute} is {prop.lazy}: it holds no entities to load. Execute the select() of it.")
     return prop
+
+
+def _name(prop: RelationshipProperty[Any]) -> tuple[type[Any], str]:
+    return prop.parent.class_, prop.key
 
 
 def mode_of(session: Session, state: InstanceState[Any], prop: RelationshipProperty[Any]) -> Lazy:
     """Give the mode for a relationship of an entity: the nearest that somebody set."""
     options = [option for option in state.load_options if isinstance(option, LazyOption)]
     for option in reversed(options):
-        if prop in option.attributes:
+        if _name(prop) in option.attributes:
             return option.mode
     everything = [option for option in options if not option.attributes]
     for option in reversed(everything):

@@ -13,7 +13,6 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, InstanceState
 
-from dal.loading import watch_model
 from dal.projection import ProjectionSource
 from dal.read import Reads
 from dal.write import WritesInSets
@@ -93,5 +92,3 @@ def _is_one_new_row(entity: object) -> bool:
 async def _add(session: AsyncSession, entities: Sequence[Any]) -> None:
     session.add_all(entities)
     await session.flush()
-    for entity in entities:
-        watch_model(type(entity))

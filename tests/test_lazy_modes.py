@@ -286,7 +286,7 @@ async def test_without_an_await_it_raises_and_names_both_ways(library):
 @public_does_not
 async def test_a_detached_one_says_so_in_sqlalchemys_class_too(library):
     (hall, *_) = await Halls(library).list()
-    with pytest.raises(DetachedInstanceError, match="its session is over"):
+    with pytest.raises(DetachedInstanceError, match="in no session any more"):
         _ = hall.shelves
 
 

@@ -43,10 +43,8 @@ Wish = tuple[Key, str]
 
 @pytest.fixture
 async def loaded(db: Database) -> Database:
-    """Lend `db` with the tables, all empty, and with every class watched."""
+    """Lend `db` with the tables, all empty."""
     await models.create(db)
-    for mapper in Base.registry.mappers:
-        await models.repository_of(mapper.class_)(db).list()
     return db
 
 

@@ -17,10 +17,9 @@ HEAVY = lazyload(Person.pets.and_(Pet.weight > 1))
 
 @pytest.fixture
 async def people(db: Database) -> Database:
-    """Lend `db` with twenty of each class, all of them watched."""
+    """Lend `db` with twenty of each class."""
     await models.create(db)
     await models.fill(db, 20)
-    await models.People(db).list()
     return db
 
 

@@ -108,7 +108,7 @@ async def test_an_unloaded_relationship_raises_in_a_unit_of_work(read_only):
 async def test_an_unloaded_relationship_raises_after_its_unit_of_work(read_only):
     async with Shop(read_only) as shop:
         found = await shop.regions.get_one(1)
-    with pytest.raises(NotLoaded, match="its session is over"):
+    with pytest.raises(NotLoaded, match="in no session any more"):
         _ = found.nations
 
 

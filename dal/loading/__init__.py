@@ -2,6 +2,6 @@
 
 from dal.loading.explicit import load
 from dal.loading.plan import Plan
-from dal.loading.reads import lazily, watch_model
+from dal.loading.reads import lazily
 
-__all__ = ["Plan", "lazily", "load", "watch_model"]
+__all__ = ["Plan", "lazily", "load"]

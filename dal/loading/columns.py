@@ -17,6 +17,7 @@ from dal.loading.keys import in_keys, keys_at_once
 from dal.loading.siblings import siblings
 from dal.loading.turns import turn
 from dal.loading.unloaded import columns_not_loaded
+from dal.loading.ways import autoflush
 
 State = InstanceState[Any]
 
@@ -28,6 +29,7 @@ def answer_columns(session: Session, state: State, names: Collection[str], alone
     if not in_greenlet():
         raise columns_not_loaded(state, names)
     with turn(session):
+        autoflush(session)
         columns = frozenset(names) & {prop.key for prop in state.mapper.column_attrs}
         _load(session, state, columns)
         # That a row is gone is SQLAlchemy's to find.

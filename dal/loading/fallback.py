@@ -8,16 +8,17 @@ columns are SQLAlchemy's own to load.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, event, inspect, select
+from sqlalchemy import ColumnElement, event, select
 from sqlalchemy.engine import IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.orm import (
     InstanceState,
     LoaderCriteriaOption,
     ORMExecuteState,
+    QueryableAttribute,
     RelationshipProperty,
     Session,
     load_only,
@@ -32,27 +33,23 @@ from dal.session import TellingSession
 
 State: TypeAlias = InstanceState[Any]
 
-_answers: dict[Any, Answers] = {}
 # Options of this module's, which what it reads keeps, and which limit nothing.
 _own: set[ORMOption] = set()
 
 
-def watch(model: type[Any], answers: Answers) -> None:
-    """Have the lazy loads of *model*, and of all that is mapped beside it, ask *answers* what to do."""
-    if not _answers:
-        event.listen(TellingSession, "do_orm_execute", _on_execute)
-    _answers[inspect(model).registry] = answers
+def watch(answers: Answers) -> None:
+    """Have the lazy loads of dal's sessions ask *answers* what to do."""
+    event.listen(TellingSession, "do_orm_execute", partial(_on_execute, answers))
 
 
-def _on_execute(execution: ORMExecuteState) -> Result[Any] | None:
+def _on_execute(answers: Answers, execution: ORMExecuteState) -> Result[Any] | None:
     state, path = execution.lazy_loaded_from, execution.loader_strategy_path
     if state is None or path is None:
         return None
     elements: Any = path
     prop = next(each for each in reversed(elements) if isinstance(each, RelationshipProperty))
-    answers = _answers.get(prop.parent.registry)
     # What is loaded already is asked for by its history.
-    if answers is None or prop.key in state.dict or state.key is None:
+    if prop.key in state.dict or state.key is None:
         return None
     found = answers.relationship(
         execution.session,
@@ -70,10 +67,9 @@ def _result(prop: RelationshipProperty[Any], state: State) -> Result[Any]:
     return IteratorResult(SimpleResultMetaData(["entity"]), iter([(entity,) for entity in entities]))
 
 
-def run_of(state: State) -> int | None:
-    """Give None: all of a class that a session holds came together."""
-    del state
-    return None
+def runs_of(states: Sequence[State]) -> list[int | None]:
+    """Give None for each: all of a class that a session holds came together."""
+    return [None] * len(states)
 
 
 def autoflush(session: Session) -> None:
@@ -87,11 +83,24 @@ def limit_of(state: State, prop: RelationshipProperty[Any]) -> Any:
     del state, prop
 
 
+def newest(session: Session, most: int) -> list[State]:
+    """Give all that the session holds: in no order that a public name tells."""
+    del most
+    return list(session.identity_map.all_states())
+
+
+def criterion_of(attribute: QueryableAttribute[Any]) -> ColumnElement[bool] | None:
+    """Refuse what `Order.lines.and_(...)` says, which no public name tells."""
+    if not attribute.expression.compare(attribute.property.class_attribute.expression):
+        raise TypeError(f"{attribute} is limited: with this SQLAlchemy, load it by options= of a read.")
+    return None
+
+
 def load_relationship(
     prop: RelationshipProperty[Any],
     states: Sequence[State],
     *,
-    limit: ColumnElement[bool] | None = None,
+    criterion: ColumnElement[bool] | None = None,
     force: bool = False,
 ) -> None:
     """Load *prop* for all *states* by reading their keys again, with selectinload."""
@@ -101,12 +110,12 @@ def load_relationship(
     for state in missing if force else ():
         session.expire(state.obj(), [prop.key])
     mapper = prop.parent
-    options = _options(prop) if limit is None else (selectinload(prop.class_attribute.and_(limit)),)
+    options = _options(prop) if criterion is None else (selectinload(prop.class_attribute.and_(criterion)),)
     at_once = keys_at_once(mapper.primary_key)
     for start in range(0, len(missing), at_once):
         chunk = missing[start : start + at_once]
-        criterion, parameters = in_keys(mapper.primary_key, [state.key[1] for state in chunk if state.key is not None])
-        statement = select(mapper.class_).where(criterion).options(*options, *_kept(chunk[0]))
+        is_asked, parameters = in_keys(mapper.primary_key, [state.key[1] for state in chunk if state.key is not None])
+        statement = select(mapper.class_).where(is_asked).options(*options, *_kept(chunk[0]))
         session.execute(statement, parameters, execution_options={"autoflush": False}).unique().all()
 
 

@@ -14,13 +14,14 @@ from dal.lazy_loading import mode_of
 from dal.loading.siblings import siblings
 from dal.loading.turns import turn
 from dal.loading.unloaded import forbidden, n_plus_one, name_of, not_loaded, option_for
-from dal.loading.ways import autoflush, limit_of, run_of
+from dal.loading.ways import autoflush, limit_of, runs_of
 
 State: TypeAlias = InstanceState[Any]
 
 _log: Final = logging.getLogger("dal.loading")
-# In a session's `info`: which relationships were loaded for one of which run's entities.
+# In a session's `info`: for which entity of which run a relationship was loaded, of the last ones.
 _ALONE: Final = "dal_loaded_alone"
+_REMEMBERED: Final = 1_000
 # The lines that were warned of; there are no more than the application has.
 _warned: Final[set[Any]] = set()
 
@@ -49,8 +50,7 @@ def answer(
         group = siblings(session, state, lambda other: _lacks(other, prop) and limit_of(other, prop) is limit)
         held = [each.obj() for each in group]  # until they are loaded
         if mode == "raise_n_plus_one":
-            _once(session, state, prop, len(group))
-            return alone()
+            return _once(session, state, prop, len(group), alone)
         if len(group) == 1:
             return alone()
         if mode == "warn":
@@ -64,12 +64,18 @@ def _lacks(state: State, prop: RelationshipProperty[Any]) -> bool:
     return state.mapper.isa(prop.parent) and prop.key not in state.dict
 
 
-def _once(session: Session, state: State, prop: RelationshipProperty[Any], size: int) -> None:
-    loaded: set[Any] = session.info.setdefault(_ALONE, set())
-    if (run_of(state), prop) in loaded:
+def _once(session: Session, state: State, prop: RelationshipProperty[Any], size: int, alone: Callable[[], Any]) -> Any:
+    """Load by *alone*, unless it did so for another one of *size* that lack it; the same one may load anew."""
+    loaded: dict[Any, Any] = session.info.setdefault(_ALONE, {})
+    one = (*runs_of([state]), prop)
+    if loaded.get(one, state.key) != state.key:
         raise n_plus_one(prop, size)
+    found = alone()
     if size > 1:
-        loaded.add((run_of(state), prop))
+        loaded[one] = state.key
+        if len(loaded) > _REMEMBERED:
+            del loaded[next(iter(loaded))]
+    return found
 
 
 def _warn(prop: RelationshipProperty[Any], size: int) -> None:

@@ -15,7 +15,9 @@ def not_loaded(state: InstanceState[Any], prop: RelationshipProperty[Any]) -> No
     """Say that it was read where nothing can load it: after its session's end, or without an await."""
     name = name_of(prop)
     if state.detached:
-        return NotLoaded(f"{name} was not loaded and its session is over: read it with {option_for(prop)}.")
+        return NotLoaded(
+            f"{name} was not loaded and its entity is in no session any more: read it with {option_for(prop)}."
+        )
     key = prop.key
     return NotLoaded(
         f"{name} was not loaded, and is read at {CallSite.here()} without an await: write `await entity."

@@ -35,7 +35,7 @@ class Reading(Generic[E]):
 
     @property
     def _lazily(self) -> Sequence[ORMOption]:
-        return lazily(self._model, self.lazy)
+        return lazily(self.lazy)
 
     @property
     def _model(self) -> type[E]:
