@@ -120,7 +120,9 @@ class _Planner:
         name = found.key if isinstance(found, ColumnProperty) else found.__name__
         if is_fixed(found):
             number = getattr(self._entities[path], name)
-            return self._column((path, name, "text"), as_text(number, nullable=place.field.is_optional), number)
+            # Where there is no row to join, every column of it is NULL.
+            digits = as_text(number, nullable=bool(path) or place.field.is_optional)
+            return self._column((path, name, "text"), digits, number)
         return self._computed(name, path) if absent and not _is_column(found) else self._attribute(name, path)
 
     def _composite(self, prop: CompositeProperty[Any], path: Path) -> FromColumns:
