@@ -1,0 +1,59 @@
+"""What every source is turned into: chunks of records, in the shape that Arrow has for them.
+
+Refuses: knowing files, tables and servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+import pyarrow as pa
+
+# Large enough that a chunk's fixed costs vanish, small enough that it stays in the processor's cache.
+CHUNK_ROWS: Final = 8192
+
+
+class Broken(NamedTuple):
+    """A record that cannot be loaded, as its source has it: the fields' texts, or, if it has no such, the whole line."""
+
+    number: int
+    reason: str
+    fields: Mapping[str, str | None] | None = None
+    line: str | None = None
+    column: str | None = None
+    sqlstate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Up to `CHUNK_ROWS` records; `numbers` counts them from 1, also those that are broken, over the whole source.
+
+    `end_bytes` is how far into its file the source is after them, where that is known.
+    """
+
+    batch: pa.RecordBatch
+    numbers: Sequence[int]
+    broken: Sequence[Broken] = ()
+    end_bytes: int | None = None
+
+
+# Gives the records' columns that the plan names, in its order; of those made of Python's values, of its types.
+Chunks: TypeAlias = Callable[[pa.Schema], Iterator[Chunk] | AsyncIterator[Chunk]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """An opened source; its `chunks` may be asked for once.
+
+    `schema` has a type for each column, which is string throughout if `is_text`: then the texts are what PostgreSQL
+    takes for a value, but for the columns that have `formats`, of `strptime`, and are dates or timestamps of those.
+    """
+
+    schema: pa.Schema
+    chunks: Chunks
+    total_rows: int | None = None
+    total_bytes: int | None = None
+    is_text: bool = False
+    formats: Mapping[str, Sequence[str]] = field(default_factory=dict)
