@@ -16,7 +16,7 @@ CHUNK_ROWS: Final = 8192
 
 
 class Broken(NamedTuple):
-    """A record that cannot be loaded, as its source has it: the fields' texts, or, if it has no such, the whole line."""
+    """A record that cannot be loaded, as its source has it: the texts of its fields, or, of what has none, the line."""
 
     number: int
     reason: str
