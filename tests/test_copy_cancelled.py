@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from dal.copy.source import CHUNK_ROWS
+from dal.copy.records import CHUNK_ROWS
 from dal.errors import ConnectionLost
 from tests.looking import backends, count, states, until, until_running, until_waiting_for_a_lock
 from tests.models import Accounts, Bank

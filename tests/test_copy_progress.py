@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dal.copy.source import CHUNK_ROWS
+from dal.copy.records import CHUNK_ROWS
 from tests.looking import count
 from tests.models import Accounts
 from tests.records import ACCOUNT, accounts

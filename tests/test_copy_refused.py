@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dal.copy.source import CHUNK_ROWS
+from dal.copy.records import CHUNK_ROWS
 from dal.errors import CopyError, DataException
 from tests.looking import count
 from tests.models import Accounts, Everythings
@@ -49,8 +49,8 @@ async def test_a_folder_is_no_file(db, tmp_path):
 
 
 async def test_what_is_no_source_says_what_is(db):
-    message = await _refusal(Accounts(db), [(1, "alice", 0)])
-    assert message == "a list is no source: give a Parquet file's path, or Arrow data."
+    message = await _refusal(Accounts(db), 1)
+    assert message == "an object of int is no source: give a file's path, Arrow data or an iterable."
 
 
 async def test_a_file_that_was_cut_short_loads_nothing(db, outside, parquet):
@@ -103,14 +103,14 @@ def _with_balances(values):
 
 async def test_an_overflow_in_a_later_chunk_loads_nothing(db, outside):
     message = await _refusal(Accounts(db), _with_balances(pa.array([2**31])))
-    assert message == "column 'balance' holds a value that does not fit int32."
+    assert message == "record 8,193, column 'balance': a value that does not fit integer. Nothing was loaded."
     assert await count(outside, "account") == 0
 
 
 async def test_lost_decimal_digits_load_nothing(db, outside):
     records = pa.table({"id": [1], "money": pa.array([1.005]).cast(pa.decimal128(15, 3))})
     message = await _refusal(Everythings(db), records)
-    assert message == "column 'money' holds a value that does not fit decimal128(15, 2)."
+    assert message == "record 1, column 'money': a value that does not fit numeric(15, 2). Nothing was loaded."
     assert await count(outside, "everything") == 0
 
 

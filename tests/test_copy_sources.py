@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from dal.copy import copy_in
-from dal.copy.source import CHUNK_ROWS
+from dal.copy.records import CHUNK_ROWS
 from dal.demo.repositories import Regions
 from tests.models import Account, Accounts
 from tests.records import ACCOUNT, accounts

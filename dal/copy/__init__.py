@@ -3,7 +3,8 @@
 from dal.errors import extra_needed
 
 with extra_needed("arrow"):
-    from dal.copy.load import CopyReport, OnProgress, Progress, copy_in
+    from dal.copy.load import copy_in
+    from dal.copy.report import CopyReport, OnProgress, Progress
     from dal.copy.source import Source
 
 __all__ = ["CopyReport", "OnProgress", "Progress", "Source", "copy_in"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -26,6 +26,10 @@ class Broken(NamedTuple):
     sqlstate: str | None = None
 
 
+# Of a source of Python's values: a list for each column.
+Values: TypeAlias = list[list[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Up to `CHUNK_ROWS` records; `numbers` counts them from 1, also those that are broken, over the whole source.
@@ -33,13 +37,13 @@ class Chunk:
     `end_bytes` is how far into its file the source is after them, where that is known.
     """
 
-    batch: pa.RecordBatch
+    batch: pa.RecordBatch | Values
     numbers: Sequence[int]
     broken: Sequence[Broken] = ()
     end_bytes: int | None = None
 
 
-# Gives the records' columns that the plan names, in its order; of those made of Python's values, of its types.
+# Gives the records' columns that the plan names, in its order.
 Chunks: TypeAlias = Callable[[pa.Schema], Iterator[Chunk] | AsyncIterator[Chunk]]
 
 
@@ -47,8 +51,9 @@ Chunks: TypeAlias = Callable[[pa.Schema], Iterator[Chunk] | AsyncIterator[Chunk]
 class Records:
     """An opened source; its `chunks` may be asked for once.
 
-    `schema` has a type for each column, which is string throughout if `is_text`: then the texts are what PostgreSQL
-    takes for a value, but for the columns that have `formats`, of `strptime`, and are dates or timestamps of those.
+    `schema` has a type for each column: null if `is_values`, that is Python's, and string if `is_text`: then the texts
+    are what PostgreSQL takes for a value, but for the columns that have `formats`, of `strptime`, and are dates or
+    timestamps of those.
     """
 
     schema: pa.Schema
@@ -56,4 +61,5 @@ class Records:
     total_rows: int | None = None
     total_bytes: int | None = None
     is_text: bool = False
+    is_values: bool = False
     formats: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Where records come from: one shape for Parquet files and everything that speaks Arrow.
+"""Where records come from: files, everything that speaks Arrow, and what Python holds.
 
 Refuses: knowing tables.
 """
@@ -6,50 +6,50 @@ Refuses: knowing tables.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dal.copy.records import CHUNK_ROWS, Chunk, Records
+from dal.copy.rows import rows_of, rows_of_async
 from dal.errors import CopyError
 
-# A path of a Parquet file, a pyarrow Table or RecordBatchReader, or anything with `__arrow_c_stream__`.
-Source: TypeAlias = str | os.PathLike[str] | Any
-
-# Large enough that a chunk's fixed costs vanish, small enough that it stays in the processor's cache.
-CHUNK_ROWS: Final = 8192
+# A path of a file, anything with `__arrow_c_stream__`, or anything that gives records, also asynchronously.
+Source: TypeAlias = str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any] | Any
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """An opened source. `batches(columns)` may be called once; each batch has at most `CHUNK_ROWS` rows."""
-
-    schema: pa.Schema
-    total_rows: int | None
-    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
-
-
-@contextmanager
-def open_source(source: Source) -> Generator[Records]:
-    """Open *source*; a file is closed at the end."""
+@asynccontextmanager
+async def open_source(source: Source, positions: Sequence[str]) -> AsyncGenerator[Records]:
+    """Open *source*; a file is closed at the end. *positions* are the names of the fields of plain tuples."""
     if isinstance(source, str | os.PathLike):
         with _open_parquet(Path(source)) as file:
-            yield Records(
-                file.schema_arrow,
-                file.metadata.num_rows,
-                lambda columns: _batches_of(file, columns, source),
-            )
+            batches = lambda wanted: _numbered(_batches_of(file, wanted.names, source))  # noqa: E731
+            yield Records(file.schema_arrow, batches, file.metadata.num_rows)
     elif isinstance(source, pa.Table):
-        yield Records(source.schema, source.num_rows, lambda columns: iter(_chunks_of(source.select(columns))))
+        table = source
+        yield Records(table.schema, lambda wanted: _numbered(_chunks_of(table.select(wanted.names))), table.num_rows)
     elif hasattr(source, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(source)
-        yield Records(reader.schema, None, lambda columns: _chunks_from(reader, columns))
+        yield Records(reader.schema, lambda wanted: _numbered(_chunks_from(reader, wanted.names)))
+    elif isinstance(source, AsyncIterable):
+        yield await rows_of_async(source, positions)
+    elif isinstance(source, Iterable) and not isinstance(source, bytes | bytearray):
+        yield rows_of(source, positions)
     else:
-        raise CopyError(f"a {type(source).__name__} is no source: give a Parquet file's path, or Arrow data.")
+        raise CopyError(
+            f"an object of {type(source).__name__} is no source: give a file's path, Arrow data or an iterable."
+        )
+
+
+def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Chunk]:
+    done = 0
+    for batch in batches:
+        yield Chunk(batch, range(done + 1, done + 1 + batch.num_rows))
+        done += batch.num_rows
 
 
 def _open_parquet(path: Path) -> Any:

@@ -1,0 +1,147 @@
+"""The records of a chunk, fitted to the table's columns; and those that do not fit, for the server or for nobody.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import pyarrow as pa
+from sqlalchemy.types import NullType
+
+from dal.copy.plan import CopyPlan, Slot, spelt
+from dal.copy.records import Broken, Chunk
+from dal.copy.texts import text_of
+from dal.copy.values import MISFITS, Make, Misfit
+
+# An array, or a list of Python's values.
+Column: TypeAlias = Any
+
+
+class Odd(NamedTuple):
+    """A record that is not of the form that is read here: the server is asked, by `texts`, in the plan's order.
+
+    `fields` are as the source has them, by its names.
+    """
+
+    number: int
+    texts: tuple[str | None, ...]
+    fields: Mapping[str, str | None]
+
+
+_NONE: Final[list[Odd]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A chunk, with the records that fit in `batch`, called and ordered as the plan's; `numbers` are theirs."""
+
+    batch: pa.RecordBatch
+    numbers: Sequence[int]
+    odd: Sequence[Odd]
+    broken: Sequence[Broken]
+    end_bytes: int | None
+
+
+def fitted(plan: CopyPlan, chunk: Chunk) -> Fitted:
+    """Fit a chunk; costs no more than one pass for each column where every record fits."""
+    given: list[Column] = list(chunk.batch.columns) if isinstance(chunk.batch, pa.RecordBatch) else chunk.batch
+    made = [_made(slot.make, column) for slot, column in zip(plan.slots, given, strict=True)]
+    arrays, numbers, odd, broken = made, chunk.numbers, _NONE, list(chunk.broken)
+    if any(each is None for each in made):
+        misfits = _misfits(plan, given, made)
+        odd, unfit = _judged(plan, given, chunk.numbers, misfits)
+        broken += unfit
+        kept = [index for index in range(len(numbers)) if index not in misfits]
+        arrays = [
+            slot.make(_taken(column, kept)) if array is None else array.take(pa.array(kept, pa.int32()))
+            for slot, column, array in zip(plan.slots, given, made, strict=True)
+        ]
+        numbers = [numbers[index] for index in kept]
+    batch = pa.RecordBatch.from_arrays(arrays, names=[slot.column.name for slot in plan.slots])
+    return Fitted(_with_defaults(plan, batch), numbers, odd, broken, chunk.end_bytes)
+
+
+def _made(make: Make, column: Column) -> pa.Array | None:
+    try:
+        return make(column)
+    except MISFITS:
+        return None
+
+
+def _misfits(plan: CopyPlan, given: Sequence[Column], made: Sequence[Any]) -> dict[int, Slot]:
+    """Find the records of which nothing is made, and the column of each because of which it is none: a final one."""
+    found: dict[int, Slot] = {}
+    for slot, column, array in zip(plan.slots, given, made, strict=True):
+        for index in () if array is not None else _misfits_of(slot.make, column, 0, len(column)):
+            if slot.is_final or index not in found:
+                found[index] = slot
+    return found
+
+
+def _misfits_of(make: Make, column: Column, start: int, end: int) -> Iterable[int]:
+    """Find them by halving: there are few."""
+    if end - start == 1:
+        yield start
+        return
+    middle = (start + end) // 2
+    for low, high in ((start, middle), (middle, end)):
+        if _made(make, column[low:high]) is None:
+            yield from _misfits_of(make, column, low, high)
+
+
+def _taken(column: Column, kept: Sequence[int]) -> Column:
+    if isinstance(column, list):
+        return [column[index] for index in kept]
+    return column.take(pa.array(kept, pa.int32()))
+
+
+def _judged(
+    plan: CopyPlan, given: Sequence[Column], numbers: Sequence[int], misfits: Mapping[int, Slot]
+) -> tuple[list[Odd], list[Broken]]:
+    """Tell those of which the server may make something from those whose values it would change."""
+    odd, broken = [], []
+    for index in sorted(misfits):
+        number, fields = numbers[index], {}
+        texts: list[str | None] = []
+        own = misfits[index]
+        fault: tuple[Slot, Exception] | None = (own, _misfit(own)) if own.is_final else None
+        for slot, column in zip(plan.slots, given, strict=True):
+            try:
+                value = column[index] if isinstance(column, list) else column[index].as_py()
+                fields[slot.source] = shown(value)
+                texts.append(slot.text(value))
+            except MISFITS as error:
+                fault = fault or (slot, error)
+        if fault is None:
+            odd.append(Odd(number, tuple(texts), fields))
+        else:
+            broken.append(_broken(number, fields, *fault))
+    return odd, broken
+
+
+def _misfit(slot: Slot) -> Misfit:
+    return Misfit(f"a value that does not fit {spelt(slot.column)}")
+
+
+def _broken(number: int, fields: Mapping[str, str | None], slot: Slot, error: Exception) -> Broken:
+    reason = str(error if isinstance(error, Misfit) else _misfit(slot))
+    return Broken(number, reason, fields, column=slot.column.name)
+
+
+def shown(value: Any) -> str | None:
+    """Give the text of a value for a reject file: what PostgreSQL reads it from, if there is such a text."""
+    try:
+        return text_of(value, NullType())
+    except Misfit:
+        return repr(value)
+
+
+def _with_defaults(plan: CopyPlan, batch: pa.RecordBatch) -> pa.RecordBatch:
+    for default in plan.defaults:
+        array = default.slot.make(default.generate(batch))
+        batch = batch.append_column(default.slot.column.name, array)
+    return batch

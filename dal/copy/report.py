@@ -1,0 +1,39 @@
+"""What a load tells: how far it has come, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a load has come; `total_rows` and `total_bytes`, of its file, are None where the source does not know."""
+
+    rows: int
+    total_rows: int | None
+    sent_bytes: int
+    rejected: int = 0
+    read_bytes: int | None = None
+    total_bytes: int | None = None
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What a load did: rows as the server counted them, and bytes as they were sent."""
+
+    rows: int
+    sent_bytes: int
+    seconds: float
+    updated: int = 0
+    skipped: int = 0
+    rejected: int = 0
+
+    @property
+    def rows_per_s(self) -> float:
+        """The speed of the whole load, opening the source included."""
+        return self.rows / self.seconds if self.seconds else 0.0

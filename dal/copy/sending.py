@@ -1,0 +1,111 @@
+"""One COPY FROM STDIN on the driver's connection, and what is known of it when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.copy.encoding import Format
+from dal.copy.fitting import Fitted
+from dal.copy.stream import Piece
+from dal.errors import ConnectionLost, DatabaseError
+from dal.session import driver_in_transaction
+from dal.telemetry import statement_sent
+
+_LINE: Final = re.compile(r"^COPY .*, line (\d+)(?:, column ([^:\n]+))?", re.MULTILINE)
+
+
+class Into:
+    """What a COPY fills: `name` in `schema` (the search path's, if it is None), these `columns`."""
+
+    __slots__ = ("columns", "format", "name", "schema")
+
+    def __init__(self, name: str, schema: str | None, columns: Sequence[str], format: Format) -> None:  # noqa: A002 # COPY's word
+        self.name, self.schema, self.columns, self.format = name, schema, list(columns), format
+
+
+async def send(
+    session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]
+) -> tuple[int, list[Fitted]]:
+    """Send pieces up to the end of one COPY, in the session's transaction; gives the server's count, and what was sent.
+
+    An error of the server says which record it is of. Raises `ConnectionLost` if the connection ends.
+    """
+    sent: list[Fitted] = []
+    try:
+        async with driver_in_transaction(session) as driver, _ended_by_loss(driver):
+            name = f"{into.schema}.{into.name}" if into.schema else into.name
+            with statement_sent(f"COPY {name} FROM STDIN") as statement:
+                async with aclosing(_data(pieces, driver, sent, tell)) as data:
+                    tag = await driver.copy_to_table(
+                        into.name, schema_name=into.schema, columns=into.columns, source=data, format=into.format
+                    )
+                rows = int(tag.removeprefix("COPY "))
+                if statement:
+                    statement.rows = rows
+    except DatabaseError as error:
+        _say_where(error, sent)
+        raise
+    return rows, sent
+
+
+async def _data(
+    pieces: AsyncIterator[Piece], driver: asyncpg.Connection, sent: list[Fitted], tell: Callable[[Piece], None]
+) -> AsyncGenerator[bytes]:
+    async for piece in pieces:
+        # A lost connection takes writes as if nothing were amiss: without the look at it, the whole source would be
+        # sent into a closed socket before anybody knew.
+        if driver.is_closed():
+            return
+        if piece.fitted is not None:
+            sent.append(piece.fitted)
+        if piece.data:  # the encoder gathers small chunks
+            yield piece.data
+        tell(piece)
+        if piece.is_end:
+            return
+
+
+def _say_where(error: DatabaseError, sent: Sequence[Fitted]) -> None:
+    """Name the record at which the server stopped, of those that went with this COPY."""
+    found = _LINE.search(getattr(error.orig, "context", None) or "")
+    if found is None:
+        return
+    line = int(found[1]) - 1
+    for each in sent:
+        if line < len(each.numbers):
+            column = f", column {found[2]!r}" if found[2] else ""
+            error.add_detail(f"it is record {each.numbers[line]:,}{column}")
+            return
+        line -= len(each.numbers)
+
+
+@asynccontextmanager
+async def _ended_by_loss(driver: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Raise `ConnectionLost` in the block when the connection ends.
+
+    asyncpg waits for the socket to take more before it sends a chunk, and goes on waiting when the socket is gone.
+    """
+    task, inside, lost = asyncio.current_task(), True, False
+
+    def interrupt(_: object) -> None:
+        nonlocal lost
+        if inside and task is not None:
+            lost = task.cancel()
+
+    driver.add_termination_listener(interrupt)
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if lost and task is not None and task.uncancel() == 0:
+            raise ConnectionLost("the connection ended during the COPY; nothing of it is kept.") from error
+        raise
+    finally:
+        inside = False
+        driver.remove_termination_listener(interrupt)

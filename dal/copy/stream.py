@@ -1,0 +1,98 @@
+"""A source, fitted and encoded for one COPY after another: while a piece is being sent, a thread makes the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from dal.copy.encoding import Encoder, encoder_of
+from dal.copy.fitting import Fitted, fitted
+from dal.copy.plan import CopyPlan
+from dal.copy.records import Chunk, Records
+
+_END: Final = None
+
+
+class Piece(NamedTuple):
+    """What is sent next, maybe nothing; of which records; and whether the COPY ends with it."""
+
+    data: bytes
+    fitted: Fitted | None
+    is_end: bool = False
+
+
+class Stream:
+    """The pieces of a source; each COPY has *rows_each* records at the most, or all of them.
+
+    Two chunks are in memory at a time. A cancelled task waits for the thread: the source must not be closed under it.
+    """
+
+    def __init__(self, plan: CopyPlan, records: Records, *, rows_each: int | None = None) -> None:
+        self._plan = plan
+        self._chunks = records.chunks(plan.wanted)
+        self._rows_each = rows_each
+        self._rows = 0
+        self._is_begun = False
+        self._encoder: Encoder | None = None
+
+    async def pieces(self) -> AsyncGenerator[Piece]:
+        """Give the pieces; the last one ends a COPY, also of a source without records."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="dal-copy")
+        ahead = await self._ahead(thread)
+        try:
+            while (made := await asyncio.wrap_future(ahead)) is not _END:
+                ahead = await self._ahead(thread)
+                for piece in made:
+                    yield piece
+        finally:
+            await _settled(ahead)
+            thread.shutdown()
+
+    async def _ahead(self, thread: ThreadPoolExecutor) -> Future[list[Piece] | None]:
+        if isinstance(self._chunks, AsyncIterator):
+            chunk = await anext(self._chunks, None)
+            return thread.submit(self._made, chunk)
+        return thread.submit(self._next, self._chunks)
+
+    def _next(self, chunks: Iterator[Chunk]) -> list[Piece] | None:
+        return self._made(next(chunks, None))
+
+    def _made(self, chunk: Chunk | None) -> list[Piece] | None:
+        if chunk is None:
+            return [*self._begun(), self._end()] if self._encoder or not self._is_begun else _END
+        found = fitted(self._plan, chunk)
+        made = self._begun()
+        assert self._encoder is not None  # noqa: S101 # it was begun
+        made.append(Piece(self._encoder.write(found.batch), found))
+        self._rows += found.batch.num_rows
+        if self._rows_each is not None and self._rows >= self._rows_each:
+            made.append(self._end())
+        return made
+
+    def _begun(self) -> list[Piece]:
+        if self._encoder is not None:
+            return []
+        self._is_begun, self._encoder = True, encoder_of(self._plan)
+        return [Piece(self._encoder.begin(), None)]
+
+    def _end(self) -> Piece:
+        assert self._encoder is not None  # noqa: S101 # something was begun
+        data, self._encoder, self._rows = self._encoder.end(), None, 0
+        return Piece(data, None, is_end=True)
+
+
+async def _settled(ahead: Future[Any]) -> None:
+    """Wait for the thread's piece, however often this task is cancelled."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    ahead.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    cancelled = None
+    while not done.is_set():
+        try:
+            await done.wait()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

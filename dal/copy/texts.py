@@ -1,0 +1,124 @@
+"""Values as the texts that PostgreSQL reads them from: for a type without a binary form here, and for what is odd.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import types
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.types import TypeEngine
+
+from dal.copy.values import Misfit
+
+_NETWORKS: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
+_AS_PRINTED: Final = (int, float, Decimal, UUID, *_NETWORKS)
+
+
+def text_of(value: Any, kind: TypeEngine[Any]) -> str | None:
+    """Give what PostgreSQL reads *value* of a column of *kind* from; raises `Misfit` where it would read another."""
+    if value is None:
+        return None
+    _refuse_loss(value, kind)
+    text = _text(value)
+    if "\0" in text:
+        raise Misfit("a text with a NUL character, which PostgreSQL has none of")
+    if not text.isascii():
+        _refuse_surrogates(text)
+    return text
+
+
+def _text(value: Any) -> str:
+    for kinds, write in _WRITERS:
+        if isinstance(value, kinds):
+            return write(value)
+    return _compound(value)
+
+
+def _interval(value: timedelta) -> str:
+    return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
+
+
+def _dated(value: date | time) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+
+
+_WRITERS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
+    (Enum, lambda value: str(value.name)),
+    (str, str),
+    (bool, lambda value: "true" if value else "false"),
+    (_AS_PRINTED, str),
+    ((date, time), _dated),
+    (timedelta, _interval),
+    ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
+)
+
+
+def _compound(value: Any) -> str:
+    if isinstance(value, asyncpg.Range):
+        if value.isempty:
+            return "empty"
+        bounds = "[" if value.lower_inc else "(", "]" if value.upper_inc else ")"
+        return bounds[0] + ",".join(map(_bound, (value.lower, value.upper))) + bounds[1]
+    if isinstance(value, Range):
+        return (
+            "empty"
+            if value.empty
+            else value.bounds[0] + ",".join(map(_bound, (value.lower, value.upper))) + value.bounds[1]
+        )
+    if isinstance(value, Mapping) or not isinstance(value, Sequence | set | frozenset):
+        raise Misfit(f"a {type(value).__name__}, which is no value of PostgreSQL's")
+    return "{" + ",".join(map(_element, value)) + "}"
+
+
+def _bound(value: Any) -> str:
+    return "" if value is None else _quoted(_text(value))
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return _text(value) if isinstance(value, list | tuple) else _quoted(_text(value))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _refuse_loss(value: Any, kind: TypeEngine[Any]) -> None:
+    """Refuse what PostgreSQL would round or cut without a word."""
+    if isinstance(value, datetime):
+        if isinstance(kind, types.DateTime) and (value.tzinfo is None) is kind.timezone:
+            raise Misfit("without a time zone" if kind.timezone else "with a time zone")
+        if isinstance(kind, types.Date) and value.timetz() != time():
+            raise Misfit("a timestamp in the place of a date")
+    elif isinstance(value, time) and isinstance(kind, types.Time) and (value.tzinfo is None) is kind.timezone:
+        raise Misfit("without a time zone" if kind.timezone else "with a time zone")
+    elif isinstance(value, Decimal | float) and type(kind) in (types.Numeric, types.NUMERIC, types.DECIMAL):
+        _refuse_rounding(Decimal(str(value)), kind)
+
+
+def _refuse_rounding(value: Decimal, kind: Any) -> None:
+    if kind.precision is None or not value.is_finite():
+        return
+    exponent = value.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > (kind.scale or 0):
+        raise Misfit(
+            f"more than the {kind.scale or 0} digits after the point of numeric({kind.precision}, {kind.scale})"
+        )
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Misfit("a text with half a character") from None

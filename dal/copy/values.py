@@ -1,0 +1,88 @@
+"""Python's values as Arrow's, for a column of the table: exact, or refused.
+
+Pure. Arrow cuts what does not fit (1.5 to 1 as an integer, a time of its zone), so what it takes is looked at before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import date, datetime, time
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Make: TypeAlias = Callable[[Any], pa.Array]
+
+# What says that a value is not of a type, here and in Arrow.
+MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError)
+
+_NONE: Final = type(None)
+
+
+class Misfit(ValueError):
+    """A value is not what its column takes; the text says what it is, and never the value."""
+
+
+def maker_of(target: pa.DataType) -> Make:
+    """Give what turns a list of values into an array of *target*, and raises one of `MISFITS` if one does not fit."""
+    for is_kind, make in _MAKERS:
+        if is_kind(target):
+            return lambda values: make(values, target)
+    return lambda values: pa.array(values, target)
+
+
+def narrowed(numbers: pa.Array, target: pa.DataType) -> pa.Array:
+    """Make a real of a double; raises `Misfit` for one that is too large."""
+    found = numbers.cast(target)
+    if target == pa.float32() and pc.any(pc.and_(pc.is_inf(found), pc.invert(pc.is_inf(numbers)))).as_py():
+        raise Misfit("out of range for real")
+    return found
+
+
+def _numbers(values: Sequence[Any]) -> pa.Array:
+    """Let Arrow find the type: told one, it would cut what does not fit."""
+    found = pa.array(values)
+    if not any(each(found.type) for each in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)):
+        raise Misfit(f"{found.type} in the place of a number")
+    return found
+
+
+def _of_kinds(values: Sequence[Any], kinds: Collection[type[Any]]) -> Sequence[Any]:
+    others = set(map(type, values)).difference(kinds, (_NONE,))
+    if others and not all(UUID in kinds and issubclass(each, UUID) for each in others):
+        raise Misfit(f"{min(each.__name__ for each in others)} in the place of {min(each.__name__ for each in kinds)}")
+    return values
+
+
+def _zoned(values: Sequence[Any], *, zoned: bool) -> Sequence[Any]:
+    return _with_zones(_of_kinds(values, {datetime}), zoned=zoned)
+
+
+def _unzoned_times(values: Sequence[Any]) -> Sequence[Any]:
+    return _with_zones(_of_kinds(values, {time}), zoned=False)
+
+
+def _with_zones(values: Sequence[Any], *, zoned: bool) -> Sequence[Any]:
+    given = [each for each in values if each is not None] if None in values else values
+    zones = set(map(attrgetter("tzinfo"), given))
+    if (None in zones) if zoned else zones - {None}:
+        raise Misfit("without a time zone" if zoned else "with a time zone")
+    return values
+
+
+def _uuids(values: Sequence[Any], target: pa.DataType) -> pa.Array:
+    return pa.array([each and each.bytes for each in _of_kinds(values, {UUID})], target)
+
+
+# The first that is of a type decides; all others Arrow makes exactly.
+_MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], Any], pa.Array]], ...]] = (
+    (pa.types.is_integer, lambda values, target: _numbers(values).cast(target)),
+    (pa.types.is_floating, lambda values, target: narrowed(_numbers(values), target)),
+    (pa.types.is_date, lambda values, target: pa.array(_of_kinds(values, {date}), target)),
+    (pa.types.is_timestamp, lambda values, target: pa.array(_zoned(values, zoned=target.tz is not None), target)),
+    (pa.types.is_time, lambda values, target: pa.array(_unzoned_times(values), target)),
+    (pa.types.is_fixed_size_binary, _uuids),
+)
