@@ -61,7 +61,7 @@ async def test_a_batch_is_what_sqlalchemy_loads_one_by_one(loaded, random):
     note(f"{autoflush=}")
     for step in history:
         note(repr(step))
-    way, seed = random.choice(["one by one", "gathered", "explicit first"]), random.random()
+    way, seed = random.choice(_ways(history)), random.random()
     told_apart = _names_told_apart(history, autoflush=autoflush)
     if way != "one by one" and autoflush:
         history.append(("flush",))  # which else comes with the first statement, and which is first is not said
@@ -76,6 +76,16 @@ async def test_a_batch_is_what_sqlalchemy_loads_one_by_one(loaded, random):
             continue
         assert (name, batched.get(name)) == (name, value)
     assert batched.get("refused") == plain.get("refused")
+
+
+def _ways(history: list[Step]) -> list[str]:
+    """Give the orders in which a unit of work may load.
+
+    Who was expired takes the limits of the load that reads him again first; that is another one if tasks are gathered,
+    which all read columns before relationships.
+    """
+    is_open = is_limiting(history) and any(step[0].startswith("expire") for step in history)
+    return ["one by one", "explicit first"] if is_open else ["one by one", "gathered", "explicit first"]
 
 
 def _names_told_apart(history: list[Step], *, autoflush: bool) -> bool:
