@@ -18,7 +18,7 @@ from dal.read import Reads
 from dal.write import WritesInSets
 
 if TYPE_CHECKING:
-    from dal.copy import CopyReport, OnProgress, Source
+    from dal.copy import Action, Conflict, CopyReport, OnError, OnProgress, Rejecting, Source
 
 E = TypeVar("E", bound=DeclarativeBase)
 
@@ -68,15 +68,29 @@ class Repository(Reads[E], WritesInSets[E]):
             await session.flush()
 
     async def copy_in(
-        self, source: Source, *, rename: Mapping[str, str] | None = None, on_progress: OnProgress | None = None
+        self,
+        source: Source,
+        *,
+        rename: Mapping[str, str] | None = None,
+        on_conflict: Action | Conflict = "error",
+        on_error: OnError | Rejecting = "abort",
+        on_progress: OnProgress | None = None,
     ) -> CopyReport:
-        """Load Arrow data or a Parquet file by binary COPY, all of it or nothing; see `dal.copy.copy_in`."""
+        """Load a file, Arrow data or records of any kind by COPY, all of it or nothing; see `dal.copy.copy_in`."""
         from dal.copy import copy_in  # not above: it needs an extra
 
         table = self._model.__table__
         assert isinstance(table, Table)  # noqa: S101 # declarative classes map tables
         async with self._source.writing() as session:
-            return await copy_in(session, table, source, rename=rename, on_progress=on_progress)
+            return await copy_in(
+                session,
+                table,
+                source,
+                rename=rename,
+                on_conflict=on_conflict,
+                on_error=on_error,
+                on_progress=on_progress,
+            )
 
 
 def _is_one_new_row(entity: object) -> bool:

@@ -1,10 +1,22 @@
-"""COPY: Arrow data and Parquet files into a table, at the server's own speed. Needs the extra `arrow`."""
+"""COPY: records of any kind into a table, at the server's own speed. Needs the extra `arrow`."""
 
 from dal.errors import extra_needed
 
 with extra_needed("arrow"):
+    from dal.copy.asked import Action, Conflict, OnError, Rejecting
     from dal.copy.load import copy_in
-    from dal.copy.report import CopyReport, OnProgress, Progress
+    from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
 
-__all__ = ["CopyReport", "OnProgress", "Progress", "Source", "copy_in"]
+__all__ = [
+    "Action",
+    "Conflict",
+    "CopyReport",
+    "OnError",
+    "OnProgress",
+    "Progress",
+    "Rejected",
+    "Rejecting",
+    "Source",
+    "copy_in",
+]

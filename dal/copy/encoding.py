@@ -33,11 +33,16 @@ def encoder_of(plan: CopyPlan, more: Sequence[pa.Field] = ()) -> Encoder:
     """Make a fresh encoder, of batches that may have *more* columns than the plan."""
     schema = pa.schema([*plan.schema, *more])
     if plan.is_text:
-        return Encoder("csv", bytes, _csv, bytes)
+        return text_encoder()
     json = {slot.column.name for slot in plan.filled if isinstance(slot.column.type, postgresql.JSONB)}
     builders = {field.name: _builder(field, is_json=field.name in json) for field in schema}
     binary = ArrowToPostgresBinaryEncoder.new_with_encoders(schema, builders)
     return Encoder("binary", binary.write_header, binary.write_batch, binary.finish)
+
+
+def text_encoder() -> Encoder:
+    """Make an encoder of texts."""
+    return Encoder("csv", bytes, _csv, bytes)
 
 
 _OPTIONS = csv.WriteOptions(include_header=False, quoting_style="needed")

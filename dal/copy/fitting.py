@@ -22,14 +22,10 @@ Column: TypeAlias = Any
 
 
 class Odd(NamedTuple):
-    """A record that is not of the form that is read here: the server is asked, by `texts`, in the plan's order.
-
-    `fields` are as the source has them, by its names.
-    """
+    """A record that is not of the form that is read here: the server is asked, by `texts`, in the plan's order."""
 
     number: int
     texts: tuple[str | None, ...]
-    fields: Mapping[str, str | None]
 
 
 _NONE: Final[list[Odd]] = []
@@ -117,10 +113,18 @@ def _judged(
             except MISFITS as error:
                 fault = fault or (slot, error)
         if fault is None:
-            odd.append(Odd(number, tuple(texts), fields))
+            odd.append(Odd(number, (*texts, *_default_texts(plan, texts))))
         else:
             broken.append(_broken(number, fields, *fault))
     return odd, broken
+
+
+def _default_texts(plan: CopyPlan, texts: Sequence[str | None]) -> list[str | None]:
+    if not plan.defaults:
+        return []
+    names = [slot.column.name for slot in plan.slots]
+    one = pa.RecordBatch.from_arrays([pa.array([each], pa.string()) for each in texts], names=names)
+    return [each.slot.text(each.generate(one)[0]) for each in plan.defaults]
 
 
 def _misfit(slot: Slot) -> Misfit:

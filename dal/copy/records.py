@@ -24,6 +24,7 @@ class Broken(NamedTuple):
     line: str | None = None
     column: str | None = None
     sqlstate: str | None = None
+    constraint: str | None = None
 
 
 # Of a source of Python's values: a list for each column.

@@ -23,8 +23,22 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that was not loaded: its number, from 1, and why; `reason` may hold its value."""
+
+    record: int
+    reason: str
+    column: str | None = None
+    constraint: str | None = None
+    sqlstate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a load did: rows as the server counted them, and bytes as they were sent."""
+    """What a load did: rows as the server counted them, and bytes as they were sent.
+
+    `rows` were inserted, `updated` and `skipped` were there; of the `rejected`, `rejects` are the first hundred.
+    """
 
     rows: int
     sent_bytes: int
@@ -32,6 +46,7 @@ class CopyReport:
     updated: int = 0
     skipped: int = 0
     rejected: int = 0
+    rejects: tuple[Rejected, ...] = ()
 
     @property
     def rows_per_s(self) -> float:

@@ -31,13 +31,13 @@ class Into:
 
 
 async def send(
-    session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]
-) -> tuple[int, list[Fitted]]:
-    """Send pieces up to the end of one COPY, in the session's transaction; gives the server's count, and what was sent.
+    session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], sent: list[Fitted], tell: Callable[[Piece], None]
+) -> int:
+    """Send pieces up to the end of one COPY, in the session's transaction; gives the server's count.
 
-    An error of the server says which record it is of. Raises `ConnectionLost` if the connection ends.
+    What was sent is added to *sent*; an error of the server says which record it is of. Raises `ConnectionLost` if the
+    connection ends.
     """
-    sent: list[Fitted] = []
     try:
         async with driver_in_transaction(session) as driver, _ended_by_loss(driver):
             name = f"{into.schema}.{into.name}" if into.schema else into.name
@@ -52,7 +52,7 @@ async def send(
     except DatabaseError as error:
         _say_where(error, sent)
         raise
-    return rows, sent
+    return rows
 
 
 async def _data(
@@ -65,9 +65,9 @@ async def _data(
             return
         if piece.fitted is not None:
             sent.append(piece.fitted)
+        tell(piece)  # before: who waits for data may never come back
         if piece.data:  # the encoder gathers small chunks
             yield piece.data
-        tell(piece)
         if piece.is_end:
             return
 

@@ -7,9 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
+import pyarrow as pa
+
 from dal.copy.encoding import Encoder, encoder_of
 from dal.copy.fitting import Fitted, fitted
 from dal.copy.plan import CopyPlan
+from dal.copy.publishing import RECORD
 from dal.copy.records import Chunk, Records
 
 _END: Final = None
@@ -26,11 +29,15 @@ class Piece(NamedTuple):
 class Stream:
     """The pieces of a source; each COPY has *rows_each* records at the most, or all of them.
 
-    Two chunks are in memory at a time. A cancelled task waits for the thread: the source must not be closed under it.
+    With *numbered*, each record has its number as a last column. Two chunks are in memory at a time. A cancelled task
+    waits for the thread: the source must not be closed under it.
     """
 
-    def __init__(self, plan: CopyPlan, records: Records, *, rows_each: int | None = None) -> None:
+    def __init__(
+        self, plan: CopyPlan, records: Records, *, rows_each: int | None = None, numbered: bool = False
+    ) -> None:
         self._plan = plan
+        self._more = (pa.field(RECORD, pa.int64()),) if numbered else ()
         self._chunks = records.chunks(plan.wanted)
         self._rows_each = rows_each
         self._rows = 0
@@ -65,7 +72,8 @@ class Stream:
         found = fitted(self._plan, chunk)
         made = self._begun()
         assert self._encoder is not None  # noqa: S101 # it was begun
-        made.append(Piece(self._encoder.write(found.batch), found))
+        batch = with_numbers(found) if self._more else found.batch
+        made.append(Piece(self._encoder.write(batch), found))
         self._rows += found.batch.num_rows
         if self._rows_each is not None and self._rows >= self._rows_each:
             made.append(self._end())
@@ -74,13 +82,18 @@ class Stream:
     def _begun(self) -> list[Piece]:
         if self._encoder is not None:
             return []
-        self._is_begun, self._encoder = True, encoder_of(self._plan)
+        self._is_begun, self._encoder = True, encoder_of(self._plan, self._more)
         return [Piece(self._encoder.begin(), None)]
 
     def _end(self) -> Piece:
         assert self._encoder is not None  # noqa: S101 # something was begun
         data, self._encoder, self._rows = self._encoder.end(), None, 0
         return Piece(data, None, is_end=True)
+
+
+def with_numbers(found: Fitted) -> pa.RecordBatch:
+    """Give the records with their numbers."""
+    return found.batch.append_column(RECORD, pa.array(found.numbers, pa.int64()))
 
 
 async def _settled(ahead: Future[Any]) -> None:

@@ -1,0 +1,112 @@
+"""The SQL that brings rows from a staging table into the table: at once, or, where one is refused, by halving.
+
+Pure. A function of PL/pgSQL in the session's temporary schema tries a range of rows in a subtransaction; if the server
+refuses, it tries both halves, down to the single rows that are refused, whose reasons it writes down. So the server is
+the only judge, and every reason is its own.
+"""
+
+# ruff: noqa: S608 # of names that are quoted, and expressions of the catalog
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+RECORD: Final = "dal_record"
+ROW: Final = "dal_row"
+
+# Errors that are not a row's fault, by the class of their SQLSTATE: connections, transactions, privileges, syntax,
+# resources, limits of the system, cancellations, the server's own.
+_NOT_A_ROWS: Final = "'08','0A','25','28','3B','3D','40','42','53','55','57','58','F0','XX'"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """From a staging table into a table: names as SQL has them; `values` are expressions over the staging table.
+
+    `checks` are for each value a name and an expression that raises where a text is no value of its column.
+    """
+
+    staging: str
+    target: str
+    columns: Sequence[str]
+    values: Sequence[str]
+    conflict: str = ""
+    fresh: str | None = None
+    checks: Sequence[tuple[str, str]] = ()
+
+    def insert(self, where: str) -> str:
+        """Insert the rows of which *where* is true, in the order of the records."""
+        return (
+            f"INSERT INTO {self.target} ({', '.join(self.columns)}) SELECT {', '.join(self.values)} "
+            f"FROM {self.staging} s WHERE {where} ORDER BY s.{RECORD} {self.conflict}"
+        )
+
+    def counted(self, where: str) -> str:
+        """Do the same, and count what was inserted, and all that was written."""
+        insert = f"{self.insert(where)} RETURNING {self.fresh or 'true'}"
+        return (
+            f"WITH w (fresh) AS ({insert}) SELECT count(*) FILTER (WHERE fresh) AS inserted, count(*) AS written FROM w"
+        )
+
+
+def halving(name: str, publication: Publication, rejects: str) -> str:
+    """Define a function of the first and last row: it counts what it inserts and writes; all else is in *rejects*."""
+    return f"""
+CREATE FUNCTION pg_temp.{name}(dal_first bigint, dal_last bigint) RETURNS bigint[] LANGUAGE plpgsql AS $dal$
+DECLARE
+    dal_new bigint; dal_written bigint; dal_low bigint[]; dal_high bigint[];
+    dal_middle bigint := (dal_first + dal_last) / 2;
+    dal_state text; dal_said text; dal_detail text; dal_column text; dal_constraint text;
+BEGIN
+    BEGIN
+        {_counting(publication)}
+        RETURN ARRAY[dal_new, dal_written];
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS dal_state = RETURNED_SQLSTATE, dal_said = MESSAGE_TEXT,
+            dal_detail = PG_EXCEPTION_DETAIL, dal_column = COLUMN_NAME, dal_constraint = CONSTRAINT_NAME;
+        IF left(dal_state, 2) IN ({_NOT_A_ROWS}) THEN
+            RAISE;
+        END IF;
+    END;
+    IF dal_first < dal_last THEN
+        dal_low := pg_temp.{name}(dal_first, dal_middle);
+        dal_high := pg_temp.{name}(dal_middle + 1, dal_last);
+        RETURN ARRAY[dal_low[1] + dal_high[1], dal_low[2] + dal_high[2]];
+    END IF;
+    {_checks(publication)}
+    INSERT INTO {rejects}
+        SELECT s.{RECORD}, dal_state, dal_said, dal_detail, nullif(dal_column, ''), nullif(dal_constraint, '')
+        FROM {publication.staging} s WHERE s.{ROW} = dal_first;
+    RETURN ARRAY[0, 0];
+END $dal$"""
+
+
+def _counting(publication: Publication) -> str:
+    where = f"s.{ROW} BETWEEN dal_first AND dal_last"
+    if publication.fresh is None:
+        return f"{publication.insert(where)}; GET DIAGNOSTICS dal_written = ROW_COUNT; dal_new := dal_written;"
+    return publication.counted(where).replace(" FROM w", " INTO dal_new, dal_written FROM w") + ";"
+
+
+def _checks(publication: Publication) -> str:
+    """Find the column of a text that is no value: the server names none."""
+    return "\n    ".join(
+        f"""IF dal_column = '' AND left(dal_state, 2) = '22' THEN
+        BEGIN
+            PERFORM {check} FROM {publication.staging} s WHERE s.{ROW} = dal_first;
+        EXCEPTION WHEN data_exception THEN
+            dal_column := {literal(name)};
+        END;
+    END IF;"""
+        for name, check in publication.checks
+    )
+
+
+REASONS: Final = f'{RECORD} bigint, state text, said text, detail text, "column" text, "constraint" text'
+
+
+def literal(text: str) -> str:
+    """Quote a text, as SQL has it wherever standard_conforming_strings is on."""
+    return "'" + text.replace("'", "''") + "'"

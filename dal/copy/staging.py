@@ -1,0 +1,210 @@
+"""The temporary tables of a load, and what is done with them: records wait there until they are brought into the table.
+
+Refuses: deciding which records go this way.
+"""
+
+# ruff: noqa: S608 # of names that are quoted, and expressions of the catalog
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.copy.conflict import Settlement
+from dal.copy.plan import CopyPlan
+from dal.copy.publishing import REASONS, RECORD, ROW, Publication, halving
+from dal.copy.records import Broken
+from dal.copy.suspects import CATALOG, Constraint, constraints_of, quoted, suspects
+from dal.errors import DatabaseError
+
+_numbers: Final = count(1)
+
+# The types of a table's columns, without lengths: to assign a value checks these, and to cast to them would cut it.
+_TYPES: Final = """
+SELECT attname::text AS name, format_type(atttypid, -1) AS type FROM pg_attribute
+WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+
+class Published(NamedTuple):
+    """How many rows were inserted, how many were written, inserted and updated, and which records were refused."""
+
+    inserted: int
+    written: int
+    broken: list[Broken]
+
+
+class Staging:
+    """The staging tables of one load into one table; they are gone with the savepoint that fails, or by `drop`.
+
+    `typed` has the types of the table and none of its constraints, `texts` has texts; both have the records' numbers.
+    """
+
+    def __init__(self, session: AsyncSession, plan: CopyPlan) -> None:
+        self.session, self.plan = session, plan
+        number = next(_numbers)
+        self.typed, self.texts, self.suspect, self.rejects, self.function = (
+            f"dal_{kind}_{number}" for kind in ("typed", "texts", "suspect", "rejects", "publish")
+        )
+        self.target = spelt_table(plan.table)
+        self.columns = {slot.column.name: quoted(slot.column.name) for slot in plan.filled}
+        self._made: list[str] = []
+        self._types: dict[str, str] = {}
+        self._constraints: list[Constraint] = []
+
+    async def ask(self, sql: str, *values: Any) -> Sequence[Any]:
+        """Run a statement; gives its rows, if it has any."""
+        connection = await self.session.connection()
+        result = await connection.exec_driver_sql(sql, values or None)
+        return result.mappings().all() if result.returns_rows else ()
+
+    async def make_typed(self) -> None:
+        """Create the table for records that fit."""
+        names = ", ".join(self.columns.values())
+        await self._make(self.typed, f"AS SELECT 0::bigint AS {RECORD}, {names} FROM {self.target} WITH NO DATA")
+
+    async def make_texts(self) -> None:
+        """Create the table for records as texts, and for those that the server refuses."""
+        names = ", ".join(f"{name} text" for name in self.columns.values())
+        await self._make(self.texts, f"({RECORD} bigint, {names}, {ROW} bigint GENERATED ALWAYS AS IDENTITY)")
+
+    async def know(self) -> None:
+        """Read of the catalog what the table demands."""
+        self._types = {row["name"]: row["type"] for row in await self.ask(_TYPES, self.target)}
+        self._constraints = constraints_of(await self.ask(CATALOG, self.target))
+
+    async def drop_texts(self) -> None:
+        """Drop the table of texts."""
+        await self.ask(f"DROP TABLE {self.texts}")
+        self._made.remove(self.texts)
+
+    async def drop(self) -> None:
+        """Drop what was made."""
+        for name in self._made:
+            await self.ask(f"DROP TABLE {name}")
+        self._made.clear()
+
+    async def _make(self, name: str, definition: str) -> None:
+        await self.ask(f"CREATE TEMPORARY TABLE {name} {definition}")
+        self._made.append(name)
+
+    async def waiting(self) -> int:
+        """Count the records that fit."""
+        (row,) = await self.ask(f"SELECT count(*) AS rows FROM {self.typed}")
+        return int(row["rows"])
+
+    async def publish_texts(self, target: str) -> Published:
+        """Bring all texts into *target*, or say why not; the server reads them."""
+        casts = [f"CAST(s.{name} AS {self._types[each]})" for each, name in self.columns.items()]
+        checks = list(zip(self.columns, casts, strict=True))
+        columns = list(self.columns.values())
+        if target == self.typed:
+            columns, casts = [*columns, RECORD], [*casts, f"s.{RECORD}"]
+        return await self._one_by_one(Publication(self.texts, target, columns, casts, checks=checks))
+
+    async def publish_typed(self, settlement: Settlement) -> Published:
+        """Bring all that fits into the table, those first that no known constraint speaks against."""
+        await self._set_suspects_aside(settlement)
+        whole = self._of_typed(self.typed, settlement)
+        done = await self._at_once(whole)
+        rest = await self._one_by_one(self._of_typed(self.suspect, settlement))
+        return Published(done.inserted + rest.inserted, done.written + rest.written, rest.broken)
+
+    async def publish_all(self, settlement: Settlement) -> Published:
+        """Bring all that fits into the table, or raise the server's error."""
+        return await self._written(self._of_typed(self.typed, settlement))
+
+    def _of_typed(self, staging: str, settlement: Settlement) -> Publication:
+        columns = list(self.columns.values())
+        values = [f"s.{name}" for name in columns]
+        return Publication(staging, self.target, columns, values, settlement.clause, settlement.fresh)
+
+    async def _set_suspects_aside(self, settlement: Settlement) -> None:
+        found = suspects(self._constraints, self.typed, self.target, self.columns, settlement.key)
+        numbered = f"AS SELECT row_number() OVER (ORDER BY s.{RECORD}) AS {ROW}, s.* FROM {self.typed} s"
+        try:
+            async with self.session.begin_nested():
+                where = f"WHERE s.{RECORD} IN ({found or 'NULL'})"
+                await self.ask(f"CREATE TEMPORARY TABLE {self.suspect} {numbered} {where}")
+        except DatabaseError as error:
+            if not is_of_a_row(error):
+                raise
+            # A CHECK that fails of a value, rather than to be false.
+            await self.ask(f"CREATE TEMPORARY TABLE {self.suspect} {numbered}")
+        self._made.append(self.suspect)
+        await self.ask(f"DELETE FROM {self.typed} s USING {self.suspect} x WHERE s.{RECORD} = x.{RECORD}")
+
+    async def _at_once(self, whole: Publication) -> Published:
+        """Insert what nobody suspects; if the server refuses it, all are suspects."""
+        try:
+            async with self.session.begin_nested():
+                return await self._written(whole)
+        except DatabaseError as error:
+            if not is_of_a_row(error):
+                raise
+        names = ", ".join((RECORD, *self.columns.values()))
+        last = f"(SELECT coalesce(max({ROW}), 0) FROM {self.suspect})"
+        await self.ask(
+            f"INSERT INTO {self.suspect} ({ROW}, {names}) "
+            f"SELECT {last} + row_number() OVER (ORDER BY {RECORD}), {names} FROM {self.typed}"
+        )
+        return Published(0, 0, [])
+
+    async def _written(self, publication: Publication) -> Published:
+        if publication.fresh is not None:
+            (row,) = await self.ask(publication.counted("true"))
+            return Published(row["inserted"], row["written"], [])
+        connection = await self.session.connection()
+        rows = (await connection.exec_driver_sql(publication.insert("true"))).rowcount
+        return Published(rows, rows, [])
+
+    async def _one_by_one(self, publication: Publication) -> Published:
+        (row,) = await self.ask(f"SELECT count(*) AS rows, max({ROW}) AS last FROM {publication.staging}")
+        if not row["rows"]:
+            return Published(0, 0, [])
+        await self._make(self.rejects, f"({REASONS})")
+        await self.ask(f"CREATE INDEX ON {publication.staging} ({ROW})")
+        await self.ask(halving(self.function, publication, self.rejects))
+        (done,) = await self.ask(f"SELECT pg_temp.{self.function}(1, {row['last']}) AS rows")
+        broken = await self._broken(publication.staging)
+        await self.ask(f"DROP FUNCTION pg_temp.{self.function}")
+        await self.ask(f"DROP TABLE {self.rejects}")
+        self._made.remove(self.rejects)
+        return Published(done["rows"][0], done["rows"][1], broken)
+
+    async def _broken(self, staging: str) -> list[Broken]:
+        names = ", ".join(f"s.{name}::text" for name in self.columns.values())
+        rows = await self.ask(
+            f"SELECT r.*, {names} FROM {self.rejects} r JOIN {staging} s USING ({RECORD}) ORDER BY {RECORD}"
+        )
+        own = {slot.column.name: slot.source for slot in self.plan.slots}
+        return [
+            Broken(
+                row[RECORD],
+                row["said"],
+                {source: row[name] for name, source in own.items()},
+                column=row["column"],
+                sqlstate=row["state"],
+                constraint=row["constraint"],
+            )
+            for row in rows
+        ]
+
+
+# As in `publishing`: what is not a row's fault.
+_NOT_A_ROWS: Final = frozenset({"08", "0A", "25", "28", "3B", "3D", "40", "42", "53", "55", "57", "58", "F0", "XX"})
+
+
+def is_of_a_row(error: DatabaseError) -> bool:
+    """Tell whether the server refused a row, and not the load."""
+    return error.sqlstate is not None and error.sqlstate[:2] not in _NOT_A_ROWS
+
+
+def spelt_table(table: Table) -> str:
+    """Give the name of a table as SQL has it."""
+    return postgresql.dialect().identifier_preparer.format_table(table)  # type: ignore[no-untyped-call] # SQLAlchemy's
