@@ -44,7 +44,7 @@ class Fitted:
 
 def fitted(plan: CopyPlan, chunk: Chunk) -> Fitted:
     """Fit a chunk; costs no more than one pass for each column where every record fits."""
-    given: list[Column] = list(chunk.batch.columns) if isinstance(chunk.batch, pa.RecordBatch) else chunk.batch
+    given: list[Column] = chunk.batch if isinstance(chunk.batch, list) else list(chunk.batch.columns)
     made = [_made(slot.make, column) for slot, column in zip(plan.slots, given, strict=True)]
     arrays, numbers, odd, broken = made, chunk.numbers, _NONE, list(chunk.broken)
     if any(each is None for each in made):

@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dal.copy.values import Misfit, narrowed
+from dal.copy.values import Misfit, narrowed, pc
 
 Parse: TypeAlias = Callable[[Any], pa.Array]
 

@@ -38,19 +38,24 @@ async def send(
     What was sent is added to *sent*; an error of the server says which record it is of. Raises `ConnectionLost` if the
     connection ends.
     """
+    where = ""
     try:
         async with driver_in_transaction(session) as driver, _ended_by_loss(driver):
             name = f"{into.schema}.{into.name}" if into.schema else into.name
             with statement_sent(f"COPY {name} FROM STDIN") as statement:
-                async with aclosing(_data(pieces, driver, sent, tell)) as data:
-                    tag = await driver.copy_to_table(
-                        into.name, schema_name=into.schema, columns=into.columns, source=data, format=into.format
-                    )
+                try:
+                    async with aclosing(_data(pieces, driver, sent, tell)) as data:
+                        tag = await driver.copy_to_table(
+                            into.name, schema_name=into.schema, columns=into.columns, source=data, format=into.format
+                        )
+                except asyncpg.PostgresError as error:
+                    where = error.context or ""  # which goes no further: it may hold the value
+                    raise
                 rows = int(tag.removeprefix("COPY "))
                 if statement:
                     statement.rows = rows
     except DatabaseError as error:
-        _say_where(error, sent)
+        _say_where(error, where, sent)
         raise
     return rows
 
@@ -72,9 +77,9 @@ async def _data(
             return
 
 
-def _say_where(error: DatabaseError, sent: Sequence[Fitted]) -> None:
+def _say_where(error: DatabaseError, where: str, sent: Sequence[Fitted]) -> None:
     """Name the record at which the server stopped, of those that went with this COPY."""
-    found = _LINE.search(getattr(error.orig, "context", None) or "")
+    found = _LINE.search(where)
     if found is None:
         return
     line = int(found[1]) - 1

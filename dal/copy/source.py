@@ -30,7 +30,7 @@ async def open_source(source: Source, positions: Sequence[str]) -> AsyncGenerato
             batches = lambda wanted: _numbered(_batches_of(file, wanted.names, source))  # noqa: E731
             yield Records(file.schema_arrow, batches, file.metadata.num_rows)
     elif isinstance(source, pa.Table):
-        table = source
+        table: Any = source
         yield Records(table.schema, lambda wanted: _numbered(_chunks_of(table.select(wanted.names))), table.num_rows)
     elif hasattr(source, "__arrow_c_stream__"):
         reader = pa.RecordBatchReader.from_stream(source)

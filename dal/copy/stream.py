@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -14,8 +14,6 @@ from dal.copy.fitting import Fitted, fitted
 from dal.copy.plan import CopyPlan
 from dal.copy.publishing import RECORD
 from dal.copy.records import Chunk, Records
-
-_END: Final = None
 
 
 class Piece(NamedTuple):
@@ -49,7 +47,7 @@ class Stream:
         thread = ThreadPoolExecutor(1, thread_name_prefix="dal-copy")
         ahead = await self._ahead(thread)
         try:
-            while (made := await asyncio.wrap_future(ahead)) is not _END:
+            while (made := await asyncio.wrap_future(ahead)) is not None:
                 ahead = await self._ahead(thread)
                 for piece in made:
                     yield piece
@@ -68,7 +66,7 @@ class Stream:
 
     def _made(self, chunk: Chunk | None) -> list[Piece] | None:
         if chunk is None:
-            return [*self._begun(), self._end()] if self._encoder or not self._is_begun else _END
+            return [*self._begun(), self._end()] if self._encoder or not self._is_begun else None
         found = fitted(self._plan, chunk)
         made = self._begun()
         assert self._encoder is not None  # noqa: S101 # it was begun

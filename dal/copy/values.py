@@ -12,9 +12,12 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow import compute
 
 Make: TypeAlias = Callable[[Any], pa.Array]
+
+# Its functions are made as it is imported, so that nobody knows them.
+pc: Final[Any] = compute
 
 # What says that a value is not of a type, here and in Arrow.
 MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError)
