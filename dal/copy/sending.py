@@ -49,7 +49,8 @@ async def send(
                             into.name, schema_name=into.schema, columns=into.columns, source=data, format=into.format
                         )
                 except asyncpg.PostgresError as error:
-                    where = error.context or ""  # which goes no further: it may hold the value
+                    # Which goes no further: it may hold the value.
+                    where = getattr(error, "context", None) or ""
                     raise
                 rows = int(tag.removeprefix("COPY "))
                 if statement:
