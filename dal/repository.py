@@ -74,6 +74,8 @@ class Repository(Reads[E], WritesInSets[E]):
         rename: Mapping[str, str] | None = None,
         on_conflict: Action | Conflict = "error",
         on_error: OnError | Rejecting = "abort",
+        commit_every: int | None = None,
+        resume: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> CopyReport:
         """Load a file, Arrow data or records of any kind by COPY, all of it or nothing; see `dal.copy.copy_in`."""
@@ -81,16 +83,17 @@ class Repository(Reads[E], WritesInSets[E]):
 
         table = self._model.__table__
         assert isinstance(table, Table)  # noqa: S101 # declarative classes map tables
-        async with self._source.writing() as session:
-            return await copy_in(
-                session,
-                table,
-                source,
-                rename=rename,
-                on_conflict=on_conflict,
-                on_error=on_error,
-                on_progress=on_progress,
-            )
+        return await copy_in(
+            self._source,
+            table,
+            source,
+            rename=rename,
+            on_conflict=on_conflict,
+            on_error=on_error,
+            commit_every=commit_every,
+            resume=resume,
+            on_progress=on_progress,
+        )
 
 
 def _is_one_new_row(entity: object) -> bool:

@@ -4,7 +4,7 @@ from dal.errors import extra_needed
 
 with extra_needed("arrow"):
     from dal.copy.asked import Action, Conflict, OnError, Rejecting
-    from dal.copy.load import copy_in
+    from dal.copy.entry import copy_in
     from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
 

@@ -6,12 +6,13 @@ Pure values.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import ColumnElement
 
+from dal.copy.report import OnProgress
 from dal.errors import CopyError
 
 # - error: the load fails, or rejects the record.
@@ -68,6 +69,29 @@ class Rejecting:
 
     to: str | os.PathLike[str] | None = None
     at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that a load is asked to do."""
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    conflict: Conflict = field(default_factory=Conflict)
+    rejecting: Rejecting | None = None
+    on_progress: OnProgress | None = None
+    commit_every: int | None = None
+    resume: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.commit_every is not None and self.commit_every < 1:
+            raise CopyError(f"commit_every= is a number of records, at least 1, not {self.commit_every}.")
+        if self.is_in_parts and self.conflict.action == "replace":
+            raise CopyError("on_conflict='replace' is one transaction: leave out commit_every= and resume=.")
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether it commits on its way."""
+        return self.commit_every is not None or self.resume is not None
 
 
 def conflict_of(given: Action | Conflict) -> Conflict:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from dal.copy.asked import Rejecting
+from dal.copy.fitting import Fitted
 from dal.copy.records import Broken, Records
 from dal.copy.report import OnProgress, Progress, Rejected
 from dal.copy.stream import Piece
@@ -31,6 +32,8 @@ class Ledger:
 
     def __init__(self, records: Records, rejecting: Rejecting | None, on_progress: OnProgress | None) -> None:
         self.rows = self.sent_bytes = self.rejected = 0
+        self.inserted = self.updated = self.skipped = 0
+        self.last_record = 0
         self.shown: list[Rejected] = []
         self.rejecting = rejecting
         self._records, self._on_progress = records, on_progress
@@ -52,6 +55,7 @@ class Ledger:
         if piece.fitted is not None:
             self.reject(piece.fitted.broken)
             self.rows += len(piece.fitted.numbers)
+            self.last_record = max(self.last_record, _last_of(piece.fitted))
             self._read_bytes = piece.fitted.end_bytes
         if self._on_progress is not None and (piece.is_end or piece.fitted is not None):
             self._on_progress(
@@ -64,6 +68,11 @@ class Ledger:
                     self._records.total_bytes,
                 )
             )
+
+    def flush(self) -> None:
+        """Bring what is rejected to the files, before it is committed that it was."""
+        if self._sink is not None:
+            self._sink.flush()
 
     def reject(self, broken: Sequence[Broken]) -> None:
         """Note records that cannot be loaded; raises `CopyError` if there are more than may be."""
@@ -82,6 +91,12 @@ class Ledger:
                 f"{self.rejected:,} records were rejected, and at most {self.rejecting.at_most:,} may be: the last is "
                 f"{described(broken[-1])}. Nothing was loaded."
             )
+
+
+def _last_of(fitted: Fitted) -> int:
+    last = [fitted.numbers[-1]] if len(fitted.numbers) else []
+    others = [each.number for each in fitted.odd] + [each.number for each in fitted.broken]
+    return max(last + others, default=0)
 
 
 def refusal(broken: Broken) -> CopyError:
@@ -132,6 +147,11 @@ class _Sink:
     @property
     def _is_json(self) -> bool:
         return self._path.suffix not in (".csv", ".tsv")
+
+    def flush(self) -> None:
+        """Bring all to the disk."""
+        self._records.flush()
+        self._reasons.flush()
 
     def write(self, broken: Iterable[Broken]) -> None:
         """Write them, with their reasons."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -18,18 +18,18 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.again import as_texts, sent_again, texts_again
-from dal.copy.asked import Action, Conflict, OnError, Rejecting, conflict_of, rejecting_of
+from dal.copy.asked import Asked, Conflict
 from dal.copy.conflict import Settlement, settlement_of
 from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
 from dal.copy.ledger import Ledger
 from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.publishing import RECORD
-from dal.copy.report import CopyReport, OnProgress
+from dal.copy.report import CopyReport
 from dal.copy.sending import Into, send
-from dal.copy.source import Source, open_source
+from dal.copy.source import Source, open_source, positions_of
 from dal.copy.staging import Published, Staging, is_of_a_row
-from dal.copy.stream import Piece, Stream
+from dal.copy.stream import Piece, Stream, up_to_end
 from dal.errors import CopyError, DatabaseError
 
 # So many records are kept until the server has taken them, to be able to send them again.
@@ -38,45 +38,38 @@ SEGMENT_ROWS: Final = 65_536
 _ODD_AT_ONCE: Final = 16_384
 
 
-async def copy_in(
-    session: AsyncSession,
-    table: Table,
-    source: Source,
-    *,
-    rename: Mapping[str, str] | None = None,
-    on_conflict: Action | Conflict = "error",
-    on_error: OnError | Rejecting = "abort",
-    on_progress: OnProgress | None = None,
-) -> CopyReport:
-    """Stream *source* into *table* by COPY, in the session's transaction.
-
-    Columns are matched by name, after *rename*; the fields of plain tuples are the table's columns in their order.
-    Nothing is visible to others until the caller commits. A load that fails goes back to a savepoint of its own: the
-    caller's transaction goes on as if it had not been tried; `on_error="reject"` loads what can be loaded. Memory stays
-    flat: a few chunks of `CHUNK_ROWS`, and `SEGMENT_ROWS` where records may be rejected. Raises `CopyError` when the
-    records do not fit, and the errors of the server.
-    """
+async def load(session: AsyncSession, table: Table, source: Source, asked: Asked) -> CopyReport:
+    """Stream *source* into *table*, in the session's transaction; a load that fails goes back to its own savepoint."""
     started = time.perf_counter()
-    positions = [column.name for column in table.columns if column.computed is None]
-    async with open_source(source, positions) as records:
-        plan = plan_copy(table, records, rename, dialect=session.get_bind().dialect)
-        with Ledger(records, rejecting_of(on_error), on_progress) as ledger:
-            load = _Load(session, plan, ledger, conflict_of(on_conflict))
+    async with open_source(source, positions_of(table)) as records:
+        plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
+        with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
+            one = Load(session, plan, ledger, asked.conflict)
             async with session.begin_nested():
-                stream = Stream(plan, records, rows_each=load.rows_each, numbered=load.is_staged)
+                stream = Stream(plan, records, rows_each=one.rows_each, numbered=one.is_staged)
                 async with aclosing(stream.pieces()) as pieces:
-                    await load.run(pieces)
+                    await one.run(pieces)
+    return report_of(ledger, started)
+
+
+def report_of(ledger: Ledger, started: float) -> CopyReport:
+    """Close the books of a load that began at *started*."""
     seconds = time.perf_counter() - started
     return CopyReport(
-        load.inserted, ledger.sent_bytes, seconds, load.updated, load.skipped, ledger.rejected, tuple(ledger.shown)
+        ledger.inserted,
+        ledger.sent_bytes,
+        seconds,
+        ledger.updated,
+        ledger.skipped,
+        ledger.rejected,
+        tuple(ledger.shown),
     )
 
 
-class _Load:
+class Load:
     """One load, and what has come of it."""
 
     def __init__(self, session: AsyncSession, plan: CopyPlan, ledger: Ledger, conflict: Conflict) -> None:
-        self.inserted = self.updated = self.skipped = 0
         self._session, self._plan, self._ledger, self._conflict = session, plan, ledger, conflict
         self._staging = Staging(session, plan)
         self._odd: list[Odd] = []
@@ -104,8 +97,8 @@ class _Load:
         elif self._ledger.rejecting:
             await self._by_segments(pieces)
         else:
-            self.inserted += await self._copy(self._straight, pieces, [])
-            self.inserted += await self._ask_of_odd(self._staging.target)
+            self._ledger.inserted += await self._copy(self._straight, pieces, [])
+            self._ledger.inserted += await self._ask_of_odd(self._staging.target)
         await self._staging.drop()
 
     @property
@@ -128,22 +121,22 @@ class _Load:
     async def _by_segments(self, pieces: AsyncIterator[Piece]) -> None:
         while (first := await anext(pieces, None)) is not None:
             sent: list[Fitted] = []
-            segment = _from(first, pieces)
+            segment = up_to_end(first, pieces)
             if self._is_refused:
                 await self._drain(segment, sent)
                 await self._refused(sent)
                 continue
             try:
                 async with self._session.begin_nested():
-                    self.inserted += await self._copy(self._straight, segment, sent)
+                    self._ledger.inserted += await self._copy(self._straight, segment, sent)
             except DatabaseError as error:
                 if not is_of_a_row(error):
                     raise
                 await self._drain(segment, sent)
                 await self._refused(sent)
             if len(self._odd) >= _ODD_AT_ONCE:
-                self.inserted += await self._ask_of_odd(self._staging.target)
-        self.inserted += await self._ask_of_odd(self._staging.target)
+                self._ledger.inserted += await self._ask_of_odd(self._staging.target)
+        self._ledger.inserted += await self._ask_of_odd(self._staging.target)
 
     async def _drain(self, segment: AsyncIterator[Piece], sent: list[Fitted]) -> None:
         async for piece in segment:
@@ -165,7 +158,7 @@ class _Load:
             done = await self._publish_texts(as_texts(self._plan, sent), self._staging.target)
         await self._staging.drop()
         self._is_refused = bool(done.broken)
-        self.inserted += done.inserted
+        self._ledger.inserted += done.inserted
         self._ledger.reject(done.broken)
 
     async def _by_staging(self, pieces: AsyncIterator[Piece]) -> None:
@@ -178,9 +171,9 @@ class _Load:
         await self._settle_duplicates(settlement)
         way = self._staging.publish_typed if self._ledger.rejecting else self._staging.publish_all
         done = await way(settlement)
-        self.inserted += done.inserted
-        self.updated += done.written - done.inserted
-        self.skipped += rows - done.written - len(done.broken)
+        self._ledger.inserted += done.inserted
+        self._ledger.updated += done.written - done.inserted
+        self._ledger.skipped += rows - done.written - len(done.broken)
         self._ledger.reject(done.broken)
 
     @property
@@ -222,16 +215,6 @@ class _Load:
         if not self._is_known:
             await self._staging.know()
             self._is_known = True
-
-
-async def _from(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    """Give the pieces of one COPY."""
-    yield first
-    if not first.is_end:
-        async for piece in rest:
-            yield piece
-            if piece.is_end:
-                return
 
 
 def _silent(_: Piece) -> None:

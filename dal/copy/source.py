@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import Table
 
 from dal.copy.records import CHUNK_ROWS, Chunk, Records
 from dal.copy.rows import rows_of, rows_of_async
@@ -43,6 +44,11 @@ async def open_source(source: Source, positions: Sequence[str]) -> AsyncGenerato
         raise CopyError(
             f"an object of {type(source).__name__} is no source: give a file's path, Arrow data or an iterable."
         )
+
+
+def positions_of(table: Table) -> list[str]:
+    """Name the fields of plain tuples: the table's columns in their order, but for those that the server computes."""
+    return [column.name for column in table.columns if column.computed is None]
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[Chunk]:

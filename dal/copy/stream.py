@@ -89,6 +89,16 @@ class Stream:
         return Piece(data, None, is_end=True)
 
 
+async def up_to_end(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+    """Give the pieces of one COPY."""
+    yield first
+    if not first.is_end:
+        async for piece in rest:
+            yield piece
+            if piece.is_end:
+                return
+
+
 def with_numbers(found: Fitted) -> pa.RecordBatch:
     """Give the records with their numbers."""
     return found.batch.append_column(RECORD, pa.array(found.numbers, pa.int64()))

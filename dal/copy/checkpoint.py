@@ -1,0 +1,76 @@
+"""How far a load has come that commits on its way: a row in the database, written with the records themselves.
+
+So a load that is killed goes on exactly where its last commit was, whatever became of that commit's answer.
+"""
+
+# of a constant
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, Table, Text, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.schema import CreateTable
+
+from dal.copy.records import Records
+from dal.errors import CopyError
+
+# The name of the table, which is made when it is first needed and stays: the loads that ended are in it, too.
+CHECKPOINTS: Final = "dal_loads"
+
+_TABLE: Final = Table(
+    CHECKPOINTS,
+    MetaData(),
+    Column("name", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("total_rows", BigInteger),
+    Column("total_bytes", BigInteger),
+    Column("is_done", Boolean, nullable=False),
+    Column("written_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+)
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Where the load called *name* is: so many `records` of the source are settled, loaded or rejected."""
+
+    name: str
+    records: int = 0
+    is_done: bool = False
+
+    async def find(self, session: AsyncSession, target: str, records: Records) -> None:
+        """Read where it is, or note that it begins; raises `CopyError` if the name is another load's."""
+        await session.execute(CreateTable(_TABLE, if_not_exists=True))
+        found = (await session.execute(select(_TABLE).where(_TABLE.c.name == self.name))).first()
+        own = {"target": target, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
+        if found is None:
+            values = {"name": self.name, "records": 0, "rows": 0, "is_done": False}
+            await session.execute(insert(_TABLE).values(values | own))
+            return
+        for what, value in own.items():
+            known = getattr(found, what)
+            if known != value:
+                raise CopyError(
+                    f"the load {self.name!r} has {what} {known}, and this one {value}: it is of another "
+                    f"source or table. Take another name, or delete its row of {CHECKPOINTS}."
+                )
+        self.records, self.is_done = found.records, found.is_done
+
+    async def claim(self, session: AsyncSession) -> None:
+        """Keep others from going on with it until this transaction ends; raises `CopyError` if somebody has done so."""
+        here = select(_TABLE.c.records).where(_TABLE.c.name == self.name).with_for_update()
+        if await session.scalar(here) != self.records:
+            raise CopyError(f"the load {self.name!r} is gone on with by somebody else. This part was not loaded.")
+
+    async def advance(self, session: AsyncSession, to: int, rows: int, *, is_done: bool = False) -> None:
+        """Note that so many records are settled, in the transaction that settles them and that has claimed it."""
+        values = {"records": to, "rows": _TABLE.c.rows + rows, "is_done": is_done, "written_at": func.now()}
+        await session.execute(update(_TABLE).where(_TABLE.c.name == self.name).values(values))
+
+    def advanced(self, to: int) -> None:
+        """Remember it, after the commit."""
+        self.records = to

@@ -1,0 +1,65 @@
+"""The one call that loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.copy.asked import Action, Asked, Conflict, OnError, Rejecting, conflict_of, rejecting_of
+from dal.copy.load import load
+from dal.copy.parts import copy_in_parts
+from dal.copy.report import CopyReport, OnProgress
+from dal.copy.source import Source
+from dal.errors import CopyError
+from dal.session import SessionSource
+
+
+async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a default
+    target: AsyncSession | SessionSource,
+    table: Table,
+    source: Source,
+    *,
+    rename: Mapping[str, str] | None = None,
+    on_conflict: Action | Conflict = "error",
+    on_error: OnError | Rejecting = "abort",
+    commit_every: int | None = None,
+    resume: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> CopyReport:
+    """Load *source* into *table* by COPY, in the transaction of a session or a unit of work, or in one of a `Database`.
+
+    Columns are matched by name, after *rename* (theirs to the table's); the fields of plain tuples are the table's
+    columns in their order. All of it is loaded or nothing, and nothing is visible to others before; a load that fails
+    leaves its unit of work as it was. `on_error="reject"` loads what can be loaded. Memory stays flat: a few chunks of
+    8,192 records, and 65,536 records where some may be rejected.
+
+    With *commit_every* so many records, or with *resume*, each part is a transaction, and what is committed stays;
+    *resume* is the name under which a load that was ended, by whatever, goes on with the first record that is not
+    settled: none is lost and none is loaded twice. Duplicates are settled within a part then.
+
+    Raises `CopyError` for records that do not fit, by number and column, and the errors of the server.
+    """
+    asked = Asked(
+        rename=rename or {},
+        conflict=conflict_of(on_conflict),
+        rejecting=rejecting_of(on_error),
+        on_progress=on_progress,
+        commit_every=commit_every,
+        resume=resume,
+    )
+    if isinstance(target, AsyncSession):
+        _refuse_parts(asked)
+        return await load(target, table, source, asked)
+    if asked.is_in_parts:
+        if target.is_transaction:
+            _refuse_parts(asked)
+        return await copy_in_parts(target, table, source, asked)
+    async with target.writing() as session:
+        return await load(session, table, source, asked)
+
+
+def _refuse_parts(asked: Asked) -> None:
+    if asked.is_in_parts:
+        raise CopyError("a unit of work commits once: load with commit_every= and resume= from a Database.")

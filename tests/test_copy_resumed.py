@@ -1,0 +1,121 @@
+"""A load that commits on its way goes on where it was ended: no record is lost, and none is loaded twice."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from dal import UnitOfWork
+from dal.copy import Conflict, Rejecting
+from dal.errors import CopyError
+from tests.looking import count
+from tests.models import Accounts
+
+
+class Broke(Exception):
+    """Ends a load in the middle."""
+
+
+def _records(first, last, *, breaks_at=None):
+    for number in range(first, last + 1):
+        if number == breaks_at:
+            raise Broke
+        yield (number, f"owner {number}", number)
+
+
+async def test_what_was_committed_stays_when_the_load_fails(db, outside):
+    with pytest.raises(Broke):
+        await Accounts(db).copy_in(_records(1, 50_000, breaks_at=40_000), commit_every=10_000)
+    loaded = await count(outside, "account")
+    assert 0 < loaded < 40_000
+
+
+async def test_a_load_goes_on_where_it_was_ended(db, outside):
+    for breaks_at in (9_000, 30_000, 30_001, 45_000):
+        with pytest.raises(Broke):
+            await Accounts(db).copy_in(_records(1, 50_000, breaks_at=breaks_at), commit_every=5_000, resume="accounts")
+    report = await Accounts(db).copy_in(_records(1, 50_000), commit_every=5_000, resume="accounts")
+    assert report.rows < 15_000
+    row = await outside.fetchrow("SELECT count(*), count(DISTINCT id), sum(balance) FROM account")
+    assert tuple(row) == (50_000, 50_000, 50_000 * 50_001 // 2)
+
+
+async def test_a_load_that_was_done_does_nothing(db, outside):
+    await Accounts(db).copy_in([(1, "a", 1)], resume="once")
+    report = await Accounts(db).copy_in([(1, "a", 1)], resume="once")
+    assert report.rows == 0
+    assert await count(outside, "account") == 1
+
+
+async def test_the_name_of_another_load_is_refused(db):
+    await Accounts(db).copy_in([(1, "a", 1)], resume="mine")
+    with pytest.raises(CopyError, match="the load 'mine' has total_rows 1, and this one 2: it is of another source"):
+        await Accounts(db).copy_in([(1, "a", 1), (2, "b", 2)], resume="mine")
+
+
+async def test_two_that_go_on_with_one_load_do_not_load_twice(db, outside):
+
+    with pytest.raises(Broke):
+        await Accounts(db).copy_in(_records(1, 20_000, breaks_at=10_000), commit_every=5_000, resume="shared")
+    first = _records(1, 20_000)
+    slow = [next(first) for _ in range(10)]
+
+    async def both():
+        for record in slow:
+            yield record
+        await Accounts(db).copy_in(_records(1, 20_000), commit_every=5_000, resume="shared")
+        for record in first:
+            yield record
+
+    with pytest.raises(CopyError, match="is gone on with by somebody else"):
+        await Accounts(db).copy_in(both(), commit_every=5_000, resume="shared")
+    assert await count(outside, "account") == 20_000
+
+
+async def test_each_part_may_reject_and_merge(db, outside, tmp_path):
+    records = [{"id": n, "owner": f"owner {n}" if n % 1000 else None, "balance": n} for n in range(1, 30_001)]
+    await Accounts(db).copy_in(records[:10], on_conflict="skip")
+    report = await Accounts(db).copy_in(
+        records, commit_every=7_000, on_conflict=Conflict("update"), on_error=Rejecting(tmp_path / "bad.ndjson")
+    )
+    assert (report.rows, report.updated, report.rejected) == (29_960, 10, 30)
+    lines = (tmp_path / "bad.ndjson.reasons.ndjson").read_text().splitlines()
+    assert [json.loads(line)["record"] for line in lines] == list(range(1_000, 30_001, 1_000))
+
+
+async def test_a_file_of_arrow_goes_on_too(db, outside):
+    table = pa.table({"id": range(30_000), "owner": [f"owner {n}" for n in range(30_000)], "balance": range(30_000)})
+    calls = 0
+
+    def stop(_):
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Broke
+
+    with pytest.raises(Broke):
+        await Accounts(db).copy_in(table, commit_every=8_192, resume="arrow", on_progress=stop)
+    await Accounts(db).copy_in(table, commit_every=8_192, resume="arrow")
+    row = await outside.fetchrow("SELECT count(*), count(DISTINCT id), sum(balance) FROM account")
+    assert tuple(row) == (30_000, 30_000, sum(range(30_000)))
+
+
+REFUSED = {
+    "no records": ({"commit_every": 0}, "commit_every= is a number of records, at least 1"),
+    "a replacement": ({"resume": "x", "on_conflict": "replace"}, "on_conflict='replace' is one transaction"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_cannot_be_in_parts_is_refused(db, case):
+    options, message = REFUSED[case]
+    with pytest.raises(CopyError, match=message):
+        await Accounts(db).copy_in([(1, "a", 1)], **options)
+
+
+async def test_a_unit_of_work_commits_once(db):
+    async with UnitOfWork(db) as unit:
+        with pytest.raises(CopyError, match="a unit of work commits once"):
+            await Accounts(unit).copy_in([(1, "a", 1)], commit_every=1)
