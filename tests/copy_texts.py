@@ -2,6 +2,8 @@
 
 from io import BytesIO
 
+import pyarrow as pa
+
 from dal.copy.records import CHUNK_ROWS
 from dal.copy.text import Csv, open_csv, open_ndjson
 
@@ -20,7 +22,7 @@ def chunks(opened, columns=None):
     """Draw all chunks of an opened source."""
     with opened as records:
         schema = records.schema
-        wanted = schema if columns is None else type(schema)(map(schema.field, columns))
+        wanted = schema if columns is None else pa.schema(map(schema.field, columns))
         return list(records.chunks(wanted))
 
 

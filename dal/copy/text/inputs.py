@@ -74,9 +74,7 @@ class TextFile:
                 parts.append(part)
                 size -= len(part)
         except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-            raise CopyError(
-                f"{self.name} cannot be read to its end: {(str(error) or type(error).__name__).splitlines()[0]}"
-            ) from error
+            raise _unreadable(self.name, error) from error
         return b"".join(parts)
 
 
@@ -170,11 +168,18 @@ class _Stored:
         """Leave the stream open: who has opened it closes it."""
 
     def _next(self, size: int) -> bytes:
-        part: Any = self._stream.read(size)
+        try:
+            part: Any = self._stream.read(size)
+        except OSError as error:
+            raise _unreadable(self._name, error) from error
         if not isinstance(part, bytes):
             raise CopyError(f"{self._name} gives {type(part).__name__}, no bytes: open it in binary mode, blocking.")
         self.count += len(part)
         return part
+
+
+def _unreadable(name: str, error: Exception) -> CopyError:
+    return CopyError(f"{name} cannot be read to its end: {(str(error) or type(error).__name__).splitlines()[0]}")
 
 
 def _unpacked(stored: _Stored) -> _Read:
