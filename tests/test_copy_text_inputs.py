@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import os
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -164,6 +166,20 @@ def test_patterns_stand_for_their_files_sorted(tmp_path, monkeypatch):
 def test_a_name_without_files_is_told(tmp_path, name, message):
     with pytest.raises(CopyError, match=message):
         resolve(tmp_path / name)
+
+
+def test_a_named_pipe_is_a_file(tmp_path):
+    os.mkfifo(path := tmp_path / "pipe")
+    with ThreadPoolExecutor() as threads:
+        written = threads.submit(path.write_bytes, gzip.compress(TEXT))
+        assert _rows(open_csv(resolve(path))) == ROWS
+        assert written.result() > 0
+
+
+def test_objects_come_in_chunks_too():
+    got = chunks(open_ndjson([io.BytesIO(b'{"a":1}\n' * (2 * CHUNK_ROWS) + b"x\n")]))
+    assert [len(chunk.numbers) for chunk in got] == [CHUNK_ROWS, CHUNK_ROWS, 0]
+    assert [one.number for one in got[-1].broken] == [2 * CHUNK_ROWS + 1]
 
 
 @pytest.mark.parametrize("block_bytes", [1 << 12, 1 << 20])

@@ -11,7 +11,7 @@ from dal.copy.records import CHUNK_ROWS
 from dal.copy.text import inputs, open_ndjson
 from dal.copy.text.json_lines import fields_of
 from dal.errors import CopyError
-from tests.copy_texts import chunks, ndjson
+from tests.copy_texts import ndjson
 
 BLOCKS = [1, 2, 7, 1 << 20]
 
@@ -101,11 +101,19 @@ def test_a_line_longer_than_is_allowed_is_told(monkeypatch):
         ndjson(b'{"a":1}\n' + b"x" * 400)
 
 
-def test_chunks_hold_so_many_numbers():
+def test_the_name_in_dates_must_be_one_of_the_first_object():
+    with (
+        pytest.raises(CopyError, match="dates has 'x', of which the first object has no column; it has 'a'"),
+        open_ndjson([io.BytesIO(b'{"a":1}')], {"x": "%d"}),
+    ):
+        pass
+    with open_ndjson([io.BytesIO(b'{"a":1}')], {"a": "%d"}) as records:
+        assert (records.formats, records.is_text) == ({"a": ("%d",)}, True)
 
-    lines = b'{"a":1}\n' * (2 * CHUNK_ROWS + 1)
-    got = chunks(open_ndjson([io.BytesIO(lines)]))
-    assert [len(chunk.numbers) for chunk in got] == [CHUNK_ROWS, CHUNK_ROWS, 1]
+
+def test_the_first_object_must_come_soon():
+    with pytest.raises(CopyError, match="no JSON object names the columns: line 8192 has no JSON"):
+        ndjson(b"x\n" * CHUNK_ROWS + b'{"a":1}\n' if inputs.BLOCK_BYTES <= 2 else b"x\n" * CHUNK_ROWS)
 
 
 VALUES = st.recursive(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dal.copy.records import Broken, Chunk, Records
-from dal.copy.text.form import Csv, check_names
+from dal.copy.text.form import Csv, check_dates, check_names, formats_of
 from dal.copy.text.grammar import Grammar
 from dal.copy.text.inputs import Input, TextFile, open_text, suffix_of, sum_of_bytes
 from dal.copy.text.parse import Block, Parser, header_names
@@ -31,12 +31,12 @@ def open_csv(inputs: Sequence[Input], form: Csv | None = None) -> Generator[Reco
     with ExitStack() as stack:
         first = _Delimited(stack.enter_context(open_text(inputs[0], form.encoding)), form)
         schema = pa.schema([(name, pa.string()) for name in first.names])
-        _check_dates(form, first)
+        check_dates(form.dates, first.names, first.file.name)
 
         def chunks(wanted: pa.Schema) -> Iterator[Chunk]:
             return stack.enter_context(closing(_chunks(first, inputs[1:], wanted.names)))
 
-        yield Records(schema, chunks, None, sum_of_bytes(inputs), is_text=True, formats=form.formats)
+        yield Records(schema, chunks, None, sum_of_bytes(inputs), is_text=True, formats=formats_of(form.dates))
 
 
 def _form_of(source: Input) -> Csv:
@@ -126,15 +126,6 @@ def _check_same(first: _Delimited, other: _Delimited) -> None:
         raise CopyError(
             f"{other.file.name} has other columns than {first.file.name}: it {' and '.join(differences)}."
             " Load it apart."
-        )
-
-
-def _check_dates(form: Csv, first: _Delimited) -> None:
-    unknown = [name for name in form.dates if name not in first.names]
-    if unknown:
-        raise CopyError(
-            f"dates has {', '.join(map(repr, unknown))}, of which {first.file.name} has no column;"
-            f" it has {', '.join(map(repr, first.names))}."
         )
 
 

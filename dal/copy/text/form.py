@@ -41,9 +41,7 @@ class Csv:
         self._check_nulls()
         if not _decodes(self.encoding):
             raise CopyError(f"{self.encoding!r} is no text encoding that Python knows: give one such as 'cp1252'.")
-        for name, formats in self.formats.items():
-            if not formats or not all(formats):
-                raise CopyError(f"dates has no format for {name!r}: give one of strptime, such as '%d.%m.%Y'.")
+        formats_of(self.dates)
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -53,12 +51,7 @@ class Csv:
     @property
     def nulls(self) -> tuple[str, ...]:
         """The texts that are NULL."""
-        return _several("null", self.null)
-
-    @property
-    def formats(self) -> dict[str, tuple[str, ...]]:
-        """The formats of each column of `dates`."""
-        return {name: _several(f"dates[{name!r}]", formats) for name, formats in self.dates.items()}
+        return _texts("null", self.null)
 
     def _check_characters(self) -> None:
         escape = self.quote if self.escape is None else self.escape
@@ -69,7 +62,7 @@ class Csv:
             raise CopyError(f"the delimiter {self.delimiter!r} is the quote or the escape, too: give another one.")
 
     def _check_header(self) -> None:
-        if self.header is False or isinstance(self.header, str):
+        if self.header is not True and (isinstance(self.header, str) or not _is_sequence(self.header)):
             raise CopyError(
                 f"header is {self.header!r}: give True if the first line has the names, or a list of names."
             )
@@ -98,11 +91,37 @@ def check_names(names: Sequence[str], where: str) -> None:
         raise CopyError(f"{where} names {', '.join(map(repr, twice))} more than once: give each column its own name.")
 
 
-def _several(what: str, given: str | Iterable[str]) -> tuple[str, ...]:
-    texts = (given,) if isinstance(given, str) else tuple(given)
-    if not all(_is_text(text) for text in texts):
+def formats_of(dates: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Give the formats of each column of *dates*; raises `CopyError` where there is none."""
+    if not _is_mapping(dates):
+        raise CopyError(f"dates is {dates!r}: give the formats of each column by its name.")
+    formats = {name: _texts(f"dates[{name!r}]", given) for name, given in dates.items()}
+    for name, given in formats.items():
+        if not given or not all(given):
+            raise CopyError(f"dates has no format for {name!r}: give one of strptime, such as '%d.%m.%Y'.")
+    return formats
+
+
+def check_dates(dates: Iterable[str], names: Sequence[str], where: str) -> None:
+    """Raise `CopyError` for a column of *dates* that is none of *names*, those of *where*."""
+    unknown = ", ".join(repr(name) for name in dates if name not in names)
+    if unknown:
+        raise CopyError(f"dates has {unknown}, of which {where} has no column; it has {', '.join(map(repr, names))}.")
+
+
+def _texts(what: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    texts = (given,) if isinstance(given, str) else given
+    if not _is_sequence(texts) or not all(_is_text(text) for text in texts):
         raise CopyError(f"{what} is {given!r}: give a text or several.")
-    return texts
+    return tuple(texts)
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_text(value: object) -> bool:

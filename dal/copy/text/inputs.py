@@ -84,10 +84,10 @@ def resolve(source: str | os.PathLike[str]) -> list[Path]:
     `**` stands for any folders. A file whose name looks like a pattern is that file. "-" is the standard input.
     """
     path = Path(source)
-    if str(path) == "-" or path.is_file():
-        return [path]
     if path.is_dir():
         raise CopyError(f"{path} is a folder: give a pattern such as {path / '*.csv'}.")
+    if str(path) == "-" or path.exists():
+        return [path]
     if not any(character in str(path) for character in "*?["):
         raise CopyError(f"there is no file {path}.")
     anchor = Path(path.anchor)
