@@ -75,6 +75,16 @@ def test_what_follows_a_closing_quote_is_text_with_any_escape():
         assert csv(b'a,b\n"x"y"z,5" disk\n', Csv(escape=escape))[0] == {1: ('xy"z', '5" disk')}
 
 
+def test_what_follows_a_closing_quote_is_text_behind_an_escape():
+    assert csv(b'a,b\n"x\\"y"z"\\,"" \n', Csv(escape="\\"))[0] == {1: ('x"yz"\\', " ")}
+
+
+def test_no_line_of_the_file_hides_an_open_quote():
+    whole, broken = csv(b'a,b\n\x1e\n1,"2\n')
+    assert not whole
+    assert _reasons(broken) == {1: "1 fields instead of 2", 2: "a quote that is not closed at the end of the stream"}
+
+
 @pytest.mark.parametrize("escape", [None, "\\"])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
 def test_a_quote_open_at_the_end_is_a_broken_record(escape, end):

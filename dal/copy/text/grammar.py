@@ -50,7 +50,7 @@ class Grammar:
             is_odd ^= data.count(self._quote, end, behind) % 2 == 1
             if not is_odd:
                 return end
-            behind, end = end, _line_end(data, _line_begin(data, end))
+            behind, end = end, _line_end(data, end - 1)
         return 0
 
     def is_plain(self, block: bytes) -> bool:
@@ -99,8 +99,3 @@ def _line_end(data: bytes, before: int) -> int:
     # Files of which the lines end with `\r` alone are old, but pyarrow has them.
     alone = data.rfind(b"\r", newline, min(before, len(data) - 1)) + 1
     return alone or newline
-
-
-def _line_begin(data: bytes, end: int) -> int:
-    """Find where the line's end begins that is before *end*."""
-    return end - 2 if data.endswith(b"\r\n", 0, end) else end - 1
