@@ -18,7 +18,7 @@ from dal.read import Reads
 from dal.write import WritesInSets
 
 if TYPE_CHECKING:
-    from dal.copy import Action, Conflict, CopyReport, OnError, OnProgress, Rejecting, Source
+    from dal.copy import Action, Conflict, CopyReport, Csv, OnError, OnProgress, Rejecting, Source
 
 E = TypeVar("E", bound=DeclarativeBase)
 
@@ -67,7 +67,7 @@ class Repository(Reads[E], WritesInSets[E]):
                 await session.delete(entity)
             await session.flush()
 
-    async def copy_in(
+    async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a default
         self,
         source: Source,
         *,
@@ -76,6 +76,7 @@ class Repository(Reads[E], WritesInSets[E]):
         on_error: OnError | Rejecting = "abort",
         commit_every: int | None = None,
         resume: str | None = None,
+        form: Csv | None = None,
         on_progress: OnProgress | None = None,
     ) -> CopyReport:
         """Load a file, Arrow data or records of any kind by COPY, all of it or nothing; see `dal.copy.copy_in`."""
@@ -92,6 +93,7 @@ class Repository(Reads[E], WritesInSets[E]):
             on_error=on_error,
             commit_every=commit_every,
             resume=resume,
+            form=form,
             on_progress=on_progress,
         )
 

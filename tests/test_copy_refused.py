@@ -39,9 +39,9 @@ async def test_a_file_that_is_not_there_is_named(db, tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"id,owner\n1,alice\n", b"PAR1" + bytes(100)])
 async def test_a_file_that_is_not_parquet_is_named(db, tmp_path, content):
-    (tmp_path / "records.csv").write_bytes(content)
-    message = await _refusal(Accounts(db), tmp_path / "records.csv")
-    assert message.startswith(f"{tmp_path / 'records.csv'} cannot be read as Parquet: ")
+    (tmp_path / "records.parquet").write_bytes(content)
+    message = await _refusal(Accounts(db), tmp_path / "records.parquet")
+    assert message.startswith(f"{tmp_path / 'records.parquet'} cannot be read as Parquet: ")
 
 
 async def test_a_folder_is_no_file(db, tmp_path):

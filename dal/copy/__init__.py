@@ -7,11 +7,13 @@ with extra_needed("arrow"):
     from dal.copy.entry import copy_in
     from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
+    from dal.copy.text import Csv
 
 __all__ = [
     "Action",
     "Conflict",
     "CopyReport",
+    "Csv",
     "OnError",
     "OnProgress",
     "Progress",

@@ -41,7 +41,7 @@ _ODD_AT_ONCE: Final = 16_384
 async def load(session: AsyncSession, table: Table, source: Source, asked: Asked) -> CopyReport:
     """Stream *source* into *table*, in the session's transaction; a load that fails goes back to its own savepoint."""
     started = time.perf_counter()
-    async with open_source(source, positions_of(table)) as records:
+    async with open_source(source, positions_of(table), asked.form) as records:
         plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
         with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
             one = Load(session, plan, ledger, asked.conflict)

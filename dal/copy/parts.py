@@ -29,7 +29,7 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
     done does nothing. Without it, what is committed stays when the load fails.
     """
     started = time.perf_counter()
-    async with open_source(source, positions_of(table)) as opened:
+    async with open_source(source, positions_of(table), asked.form) as opened:
         checkpoint = None if asked.resume is None else Checkpoint(asked.resume)
         async with database.writing() as session:
             dialect = session.get_bind().dialect

@@ -6,10 +6,11 @@ Refuses: knowing tables.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,24 +18,34 @@ from sqlalchemy import Table
 
 from dal.copy.records import CHUNK_ROWS, Chunk, Records
 from dal.copy.rows import rows_of, rows_of_async
+from dal.copy.text import Csv, open_csv, open_ndjson, resolve, suffix_of
 from dal.errors import CopyError
 
 # A path of a file, anything with `__arrow_c_stream__`, or anything that gives records, also asynchronously.
 Source: TypeAlias = str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any] | Any
 
 
+_DELIMITED: Final = (".csv", ".tsv", ".tab", ".txt")
+_JSON_LINES: Final = (".ndjson", ".jsonl")
+
+
 @asynccontextmanager
-async def open_source(source: Source, positions: Sequence[str]) -> AsyncGenerator[Records]:
-    """Open *source*; a file is closed at the end. *positions* are the names of the fields of plain tuples."""
+async def open_source(source: Source, positions: Sequence[str], form: Csv | None) -> AsyncGenerator[Records]:
+    """Open *source*; a file is closed at the end.
+
+    *positions* are the names of the fields of plain tuples, *form* is how a text file is written.
+    """
+    given: Any = source
     if isinstance(source, str | os.PathLike):
-        with _open_parquet(Path(source)) as file:
-            batches = lambda wanted: _numbered(_batches_of(file, wanted.names, source))  # noqa: E731
-            yield Records(file.schema_arrow, batches, file.metadata.num_rows)
+        with _opened(resolve(source), form) as records:
+            yield records
+    elif isinstance(source, RawIOBase | BufferedIOBase):
+        with open_csv([given], form or Csv()) as records:
+            yield records
     elif isinstance(source, pa.Table):
-        table: Any = source
-        yield Records(table.schema, lambda wanted: _numbered(_chunks_of(table.select(wanted.names))), table.num_rows)
+        yield Records(given.schema, lambda wanted: _numbered(_chunks_of(given.select(wanted.names))), given.num_rows)
     elif hasattr(source, "__arrow_c_stream__"):
-        reader = pa.RecordBatchReader.from_stream(source)
+        reader = pa.RecordBatchReader.from_stream(given)
         yield Records(reader.schema, lambda wanted: _numbered(_chunks_from(reader, wanted.names)))
     elif isinstance(source, AsyncIterable):
         yield await rows_of_async(source, positions)
@@ -44,6 +55,32 @@ async def open_source(source: Source, positions: Sequence[str]) -> AsyncGenerato
         raise CopyError(
             f"an object of {type(source).__name__} is no source: give a file's path, Arrow data or an iterable."
         )
+
+
+def _opened(paths: Sequence[Path], form: Csv | None) -> AbstractContextManager[Records]:
+    suffix = suffix_of(paths[0])
+    if form is None and suffix in _JSON_LINES:
+        return open_ndjson(paths)
+    if form is not None or suffix in _DELIMITED or str(paths[0]) == "-":
+        return open_csv(paths, form)
+    return _open_parquets(paths)
+
+
+@contextmanager
+def _open_parquets(paths: Sequence[Path]) -> Generator[Records]:
+    with ExitStack() as stack:
+        files = [stack.enter_context(_open_parquet(path)) for path in paths]
+        schema = files[0].schema_arrow
+        for path, file in zip(paths, files, strict=True):
+            if not file.schema_arrow.equals(schema):
+                raise CopyError(f"{path} has other columns than {paths[0]}: load files of one kind at a time.")
+        total = sum(file.metadata.num_rows for file in files)
+
+        def batches(wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+            for path, file in zip(paths, files, strict=True):
+                yield from _batches_of(file, wanted.names, path)
+
+        yield Records(schema, lambda wanted: _numbered(batches(wanted)), total)
 
 
 def positions_of(table: Table) -> list[str]:

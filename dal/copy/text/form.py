@@ -17,8 +17,8 @@ from dal.errors import CopyError
 class Csv:
     r"""A CSV file; a TSV is `Csv(delimiter="\t")`.
 
-    `escape` is what stands before a quote within quotes: the quote itself unless told; another one is read about ten
-    times slower. `header` is True if the first line has the names, or the names if there is no such line. `null` are
+    `escape` is what stands before a quote within quotes: the quote itself unless told; another one is read in twice the
+    time. `header` is True if the first line has the names, or the names if there is no such line. `null` are
     the unquoted texts that are NULL. `encoding` is any of Python's; a byte-order mark is dropped. `dates` has the
     formats, of `strptime`, of columns whose texts PostgreSQL would not read as a date or timestamp.
 
