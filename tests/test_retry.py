@@ -210,7 +210,8 @@ async def test_a_real_deadlock_is_run_again(bank_db, outside):
         bank_db.run(partial(move, first=2, second=1), Bank, retry=QUICK),
     )
     assert await _balances(outside) == [98, 98]
-    assert len(attempts) == 3
+    # Both lose where the server looks for the second one's deadlock before the first one has let go of its locks.
+    assert len(attempts) in (3, 4)
 
 
 async def test_a_real_lock_that_is_not_available_is_waited_for(bank_db, outside, database_url):

@@ -40,7 +40,7 @@ from dal.copy.defaults import Generate, default_of
 from dal.copy.parsing import parser_of
 from dal.copy.records import Records
 from dal.copy.texts import text_of
-from dal.copy.values import Make, maker_of
+from dal.copy.values import Make, maker_of, without_nul
 from dal.errors import CopyError
 
 # Of a decimal128; pgpq encodes none that is wider.
@@ -153,7 +153,9 @@ def _slot(column: Column[Any], field: pa.Field, records: Records, target: pa.Dat
     if target is None:
         make = _strings if _string(None, field.type) else _texts(write)
         return Slot(column, field.name, sent, make, write)
-    return Slot(column, field.name, sent, lambda given: given.cast(sent), write, is_final=True)
+    is_words = _string(None, sent) is not None
+    make = (lambda given: without_nul(given.cast(sent))) if is_words else (lambda given: given.cast(sent))
+    return Slot(column, field.name, sent, make, write, is_final=True)
 
 
 def _of_values(column: Column[Any], target: pa.DataType | None, dialect: Dialect) -> Slot:

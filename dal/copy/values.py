@@ -45,6 +45,20 @@ def narrowed(numbers: pa.Array, target: pa.DataType) -> pa.Array:
     return found
 
 
+def without_nul(texts: pa.Array) -> pa.Array:
+    """Give *texts*; raises `Misfit` for one with a NUL character, which PostgreSQL's have none of."""
+    if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
+        _, offsets, data = texts.buffers()
+        ends = memoryview(offsets).cast("i" if pa.types.is_string(texts.type) else "q")
+        start, end = (ends[texts.offset], ends[texts.offset + len(texts)]) if len(texts) else (0, 0)
+        has_nul = end > start and b"\0" in data.slice(start, end - start).to_pybytes()
+    else:
+        has_nul = pc.any(pc.match_substring(texts.cast(pa.large_string()), "\0")).as_py()
+    if has_nul:
+        raise Misfit("a text with a NUL character, which PostgreSQL has none of")
+    return texts
+
+
 def _numbers(values: Sequence[Any]) -> pa.Array:
     """Let Arrow find the type: told one, it would cut what does not fit."""
     found = pa.array(values)
@@ -88,4 +102,5 @@ _MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], Any],
     (pa.types.is_timestamp, lambda values, target: pa.array(_zoned(values, zoned=target.tz is not None), target)),
     (pa.types.is_time, lambda values, target: pa.array(_unzoned_times(values), target)),
     (pa.types.is_fixed_size_binary, _uuids),
+    (pa.types.is_string, lambda values, target: without_nul(pa.array(values, target))),
 )
