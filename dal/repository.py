@@ -76,6 +76,7 @@ class Repository(Reads[E], WritesInSets[E]):
         on_error: OnError | Rejecting = "abort",
         commit_every: int | None = None,
         resume: str | None = None,
+        workers: int = 1,
         form: Csv | None = None,
         on_progress: OnProgress | None = None,
     ) -> CopyReport:
@@ -93,6 +94,7 @@ class Repository(Reads[E], WritesInSets[E]):
             on_error=on_error,
             commit_every=commit_every,
             resume=resume,
+            workers=workers,
             form=form,
             on_progress=on_progress,
         )

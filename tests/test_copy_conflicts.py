@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from dal import Database, Repository
@@ -209,3 +211,32 @@ async def test_a_merge_is_what_one_insert_after_the_other_gives(db, records, act
     async with db.engine.begin() as connection:
         rows = (await connection.exec_driver_sql("SELECT id, cents FROM merge_price")).all()
     assert dict(map(tuple, rows)) == (before | good if action == "update" else good | before)
+
+
+class Host(Base):
+    __tablename__ = "merge_host"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    address: Mapped[Any] = mapped_column(INET)
+    name: Mapped[str | None] = mapped_column(String(5))
+
+
+class Hosts(Repository[Host]):
+    pass
+
+
+async def test_a_merge_of_columns_without_a_binary_form_may_reject(db, outside):
+    await Hosts(db).copy_in([(1, "10.0.0.1", None)])
+    records = [(1, "10.0.0.2", "a"), (2, "10.0.0", None), (3, "::1", "too long"), (4, "::2", "b")]
+    report = await Hosts(db).copy_in(records, on_conflict="update", on_error="reject")
+    assert (report.rows, report.updated, report.rejected) == (1, 1, 2)
+    assert [(each.record, each.sqlstate, each.column) for each in report.rejects] == [
+        (2, "22P02", "address"),
+        (3, "22001", None),
+    ]
+    assert [row[0] for row in await outside.fetch("SELECT id FROM merge_host ORDER BY id")] == [1, 4]
+
+
+async def test_a_merge_of_texts_that_are_too_long_may_reject(db):
+    records = [{"id": 1, "address": "::1", "name": "four"}, {"id": 2, "address": "::1", "name": "fiveandmore"}]
+    report = await Hosts(db).copy_in(records, on_conflict="skip", on_error="reject")
+    assert (report.rows, report.rejected) == (1, 1)

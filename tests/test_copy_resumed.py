@@ -117,5 +117,5 @@ async def test_what_cannot_be_in_parts_is_refused(db, case):
 
 async def test_a_unit_of_work_commits_once(db):
     async with UnitOfWork(db) as unit:
-        with pytest.raises(CopyError, match="a unit of work commits once"):
+        with pytest.raises(CopyError, match="a unit of work is one transaction"):
             await Accounts(unit).copy_in([(1, "a", 1)], commit_every=1)

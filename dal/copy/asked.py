@@ -83,8 +83,13 @@ class Asked:
     commit_every: int | None = None
     resume: str | None = None
     form: Csv | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise CopyError(f"workers= is a number of connections, at least 1, not {self.workers}.")
+        if self.workers > 1 and self.is_in_parts:
+            raise CopyError("workers= publish in one transaction: leave out commit_every= and resume=.")
         if self.commit_every is not None and self.commit_every < 1:
             raise CopyError(f"commit_every= is a number of records, at least 1, not {self.commit_every}.")
         if self.is_in_parts and self.conflict.action == "replace":

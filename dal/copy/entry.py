@@ -13,6 +13,7 @@ from dal.copy.parts import copy_in_parts
 from dal.copy.report import CopyReport, OnProgress
 from dal.copy.source import Source
 from dal.copy.text import Csv
+from dal.copy.workers import copy_in_by_workers
 from dal.errors import CopyError
 from dal.session import SessionSource
 
@@ -27,6 +28,7 @@ async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a def
     on_error: OnError | Rejecting = "abort",
     commit_every: int | None = None,
     resume: str | None = None,
+    workers: int = 1,
     form: Csv | None = None,
     on_progress: OnProgress | None = None,
 ) -> CopyReport:
@@ -44,6 +46,8 @@ async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a def
     *resume* is the name under which a load that was ended, by whatever, goes on with the first record that is not
     settled: none is lost and none is loaded twice. Duplicates are settled within a part then.
 
+    *workers* are connections that load at once, through a table that all of them see, and publish in one transaction.
+
     Raises `CopyError` for records that do not fit, by number and column, and the errors of the server.
     """
     asked = Asked(
@@ -54,18 +58,24 @@ async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a def
         commit_every=commit_every,
         resume=resume,
         form=form,
+        workers=workers,
     )
     if isinstance(target, AsyncSession):
         _refuse_parts(asked)
         return await load(target, table, source, asked)
+    if target.is_transaction:
+        _refuse_parts(asked)
     if asked.is_in_parts:
-        if target.is_transaction:
-            _refuse_parts(asked)
         return await copy_in_parts(target, table, source, asked)
+    if asked.workers > 1:
+        return await copy_in_by_workers(target, table, source, asked)
     async with target.writing() as session:
         return await load(session, table, source, asked)
 
 
 def _refuse_parts(asked: Asked) -> None:
-    if asked.is_in_parts:
-        raise CopyError("a unit of work commits once: load with commit_every= and resume= from a Database.")
+    if asked.is_in_parts or asked.workers > 1:
+        raise CopyError(
+            "a unit of work is one transaction on one connection: load with commit_every=, resume= and workers= from a "
+            "Database."
+        )

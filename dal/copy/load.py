@@ -69,107 +69,123 @@ def report_of(ledger: Ledger, started: float) -> CopyReport:
 class Load:
     """One load, and what has come of it."""
 
-    def __init__(self, session: AsyncSession, plan: CopyPlan, ledger: Ledger, conflict: Conflict) -> None:
+    def __init__(
+        self, session: AsyncSession, plan: CopyPlan, ledger: Ledger, conflict: Conflict, *, shared: str | None = None
+    ) -> None:
         self._session, self._plan, self._ledger, self._conflict = session, plan, ledger, conflict
-        self._staging = Staging(session, plan)
+        # Where several connections load, they share a staging table, which has this name.
+        self.is_staged = shared is not None or conflict.is_settled_by_key
+        self.staging = Staging(session, plan, shared)
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
 
     @property
-    def is_staged(self) -> bool:
-        """Whether all records go into the staging table first."""
-        return self._conflict.is_settled_by_key
-
-    @property
     def rows_each(self) -> int | None:
         """How many records one COPY has."""
-        return SEGMENT_ROWS if self._ledger.rejecting and not self.is_staged else None
+        return SEGMENT_ROWS if self._ledger.rejecting else None
 
     async def run(self, pieces: AsyncIterator[Piece]) -> None:
         """Load everything."""
-        if self._conflict.action == "replace":
-            await self._staging.ask(f"TRUNCATE {self._staging.target}")
-        if self._ledger.rejecting:
-            await self._staging.ask("SET CONSTRAINTS ALL IMMEDIATE")
+        await self.begin()
         if self.is_staged:
-            await self._by_staging(pieces)
-        elif self._ledger.rejecting:
+            await self.staging.make_typed()
+        await self.take(pieces)
+        if self.is_staged:
+            await self.publish()
+        await self.staging.drop()
+
+    async def take(self, pieces: AsyncIterator[Piece]) -> None:
+        """Bring all records to where they go first."""
+        if self._ledger.rejecting:
             await self._by_segments(pieces)
         else:
-            self._ledger.inserted += await self._copy(self._straight, pieces, [])
-            self._ledger.inserted += await self._ask_of_odd(self._staging.target)
-        await self._staging.drop()
+            self._count(await self._fill(pieces, []))
+            await self._ask_of_odd()
+
+    async def begin(self) -> None:
+        """Empty the table that is replaced, and have constraints say at once what is refused."""
+        if self._conflict.action == "replace":
+            await self.staging.ask(f"TRUNCATE {self.staging.target}")
+        if self._ledger.rejecting:
+            await self.staging.ask("SET CONSTRAINTS ALL IMMEDIATE")
+
+    async def _fill(self, pieces: AsyncIterator[Piece], sent: list[Fitted]) -> int:
+        into = self._into_typed if self.is_staged else self._straight
+        return await send(self._session, into, pieces, sent, self._tell)
 
     @property
     def _straight(self) -> Into:
         table = self._plan.table
-        return Into(table.name, table.schema, list(self._staging.columns), encoder_of(self._plan).format)
+        return Into(table.name, table.schema, list(self.staging.columns), encoder_of(self._plan).format)
 
     @property
     def _into_typed(self) -> Into:
-        return Into(self._staging.typed, None, [*self._staging.columns, RECORD], encoder_of(self._plan).format)
-
-    async def _copy(self, into: Into, pieces: AsyncIterator[Piece], sent: list[Fitted]) -> int:
-        return await send(self._session, into, pieces, sent, self._tell)
+        return Into(self.staging.typed, None, [*self.staging.columns, RECORD], encoder_of(self._plan).format)
 
     def _tell(self, piece: Piece) -> None:
         if piece.fitted is not None:
             self._odd += piece.fitted.odd
         self._ledger.tell(piece)
 
+    def _count(self, rows: int) -> None:
+        """Count rows that have come to where they go; those of a staging table are counted when they leave it."""
+        if not self.is_staged:
+            self._ledger.inserted += rows
+
     async def _by_segments(self, pieces: AsyncIterator[Piece]) -> None:
         while (first := await anext(pieces, None)) is not None:
-            sent: list[Fitted] = []
-            segment = up_to_end(first, pieces)
-            if self._is_refused:
-                await self._drain(segment, sent)
-                await self._refused(sent)
-                continue
+            await self._segment(up_to_end(first, pieces))
+            if len(self._odd) >= _ODD_AT_ONCE:
+                await self._ask_of_odd()
+        await self._ask_of_odd()
+
+    async def _segment(self, segment: AsyncIterator[Piece]) -> None:
+        sent: list[Fitted] = []
+        if not self._is_refused:
             try:
                 async with self._session.begin_nested():
-                    self._ledger.inserted += await self._copy(self._straight, segment, sent)
+                    rows = await self._fill(segment, sent)
             except DatabaseError as error:
                 if not is_of_a_row(error):
                     raise
-                await self._drain(segment, sent)
-                await self._refused(sent)
-            if len(self._odd) >= _ODD_AT_ONCE:
-                self._ledger.inserted += await self._ask_of_odd(self._staging.target)
-        self._ledger.inserted += await self._ask_of_odd(self._staging.target)
-
-    async def _drain(self, segment: AsyncIterator[Piece], sent: list[Fitted]) -> None:
+            else:
+                self._count(rows)
+                return
         async for piece in segment:
             if piece.fitted is not None:
                 sent.append(piece.fitted)
             self._tell(piece)
+        done = await self._refused(sent)
+        self._is_refused = bool(done.broken)
+        self._count(done.inserted)
+        self._ledger.reject(done.broken)
 
-    async def _refused(self, sent: Sequence[Fitted]) -> None:
+    async def _refused(self, sent: Sequence[Fitted]) -> Published:
         """Load a segment of which the server refuses something."""
         await self._know()
-        await self._staging.make_typed()
+        if self.is_staged:
+            return await self._publish_texts(as_texts(self._plan, sent), self.staging.typed)
         try:
             async with self._session.begin_nested():
+                await self.staging.make_typed()
                 await send(self._session, self._into_typed, sent_again(self._plan, sent), [], _silent)
-            done = await self._staging.publish_typed(self._settlement)
+                done = await self.staging.publish_typed(self._settlement)
+                await self.staging.drop()
+                return done
         except DatabaseError as error:
             if not is_of_a_row(error):
                 raise
-            done = await self._publish_texts(as_texts(self._plan, sent), self._staging.target)
-        await self._staging.drop()
-        self._is_refused = bool(done.broken)
-        self._ledger.inserted += done.inserted
-        self._ledger.reject(done.broken)
+        self.staging.forget()
+        return await self._publish_texts(as_texts(self._plan, sent), self.staging.target)
 
-    async def _by_staging(self, pieces: AsyncIterator[Piece]) -> None:
+    async def publish(self) -> None:
+        """Bring what is in the staging table into the table."""
         await self._know()
-        await self._staging.make_typed()
-        await self._copy(self._into_typed, pieces, [])
-        await self._ask_of_odd(self._staging.typed)
         settlement = self._settlement
-        rows = await self._staging.waiting()
+        rows = await self.staging.waiting()
         await self._settle_duplicates(settlement)
-        way = self._staging.publish_typed if self._ledger.rejecting else self._staging.publish_all
+        way = self.staging.publish_typed if self._ledger.rejecting else self.staging.publish_all
         done = await way(settlement)
         self._ledger.inserted += done.inserted
         self._ledger.updated += done.written - done.inserted
@@ -182,28 +198,30 @@ class Load:
         return settlement_of(self._conflict, self._plan.table, given, self._session.get_bind().dialect)
 
     async def _settle_duplicates(self, settlement: Settlement) -> None:
-        typed = self._staging.typed
-        if self._conflict.duplicates != "error":
-            await self._staging.ask(settlement.duplicates(typed, last=self._conflict.duplicates == "last"))
+        if not settlement.key:
             return
-        for pair in await self._staging.ask(settlement.first_pair(typed)):
+        typed = self.staging.typed
+        if self._conflict.duplicates != "error":
+            await self.staging.ask(settlement.duplicates(typed, last=self._conflict.duplicates == "last"))
+            return
+        for pair in await self.staging.ask(settlement.first_pair(typed)):
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
                 "duplicates='last' or 'first'. Nothing was loaded."
             )
 
-    async def _ask_of_odd(self, target: str) -> int:
+    async def _ask_of_odd(self) -> None:
         """Have the server read the records that are of another form than those that are read here."""
         if not self._odd:
-            return 0
+            return
         await self._know()
         odd, self._odd = self._odd, []
-        done = await self._publish_texts(odd, target)
+        done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target)
         self._ledger.reject(done.broken)
-        return done.inserted
+        self._count(done.inserted)
 
     async def _publish_texts(self, texts: Sequence[Odd], target: str) -> Published:
-        staging = self._staging
+        staging = self.staging
         await staging.make_texts()
         into = Into(staging.texts, None, [*staging.columns, RECORD], "csv")
         await send(self._session, into, texts_again(texts), [], _silent)
@@ -213,7 +231,7 @@ class Load:
 
     async def _know(self) -> None:
         if not self._is_known:
-            await self._staging.know()
+            await self.staging.know()
             self._is_known = True
 
 

@@ -45,12 +45,13 @@ class Staging:
     `typed` has the types of the table and none of its constraints, `texts` has texts; both have the records' numbers.
     """
 
-    def __init__(self, session: AsyncSession, plan: CopyPlan) -> None:
+    def __init__(self, session: AsyncSession, plan: CopyPlan, shared: str | None = None) -> None:
         self.session, self.plan = session, plan
         number = next(_numbers)
         self.typed, self.texts, self.suspect, self.rejects, self.function = (
             f"dal_{kind}_{number}" for kind in ("typed", "texts", "suspect", "rejects", "publish")
         )
+        self.typed = shared or self.typed
         self.target = spelt_table(plan.table)
         self.columns = {slot.column.name: quoted(slot.column.name) for slot in plan.filled}
         self._made: list[str] = []
@@ -63,10 +64,14 @@ class Staging:
         result = await connection.exec_driver_sql(sql, values or None)
         return result.mappings().all() if result.returns_rows else ()
 
-    async def make_typed(self) -> None:
-        """Create the table for records that fit."""
+    async def make_typed(self, *, shared: bool = False) -> None:
+        """Create the table for records that fit; a *shared* one is there for other connections, too, and stays."""
         names = ", ".join(self.columns.values())
-        await self._make(self.typed, f"AS SELECT 0::bigint AS {RECORD}, {names} FROM {self.target} WITH NO DATA")
+        definition = f"AS SELECT 0::bigint AS {RECORD}, {names} FROM {self.target} WITH NO DATA"
+        if shared:
+            await self.ask(f"CREATE UNLOGGED TABLE {self.typed} {definition}")
+        else:
+            await self._make(self.typed, definition)
 
     async def make_texts(self) -> None:
         """Create the table for records as texts, and for those that the server refuses."""
@@ -82,6 +87,10 @@ class Staging:
         """Drop the table of texts."""
         await self.ask(f"DROP TABLE {self.texts}")
         self._made.remove(self.texts)
+
+    def forget(self) -> None:
+        """Know of no table any more: a savepoint has taken all of them back."""
+        self._made.clear()
 
     async def drop(self) -> None:
         """Drop what was made."""

@@ -1,0 +1,101 @@
+"""A load by several connections at once: all of it is published by one transaction, or nothing.
+
+They share a table without a log, called `dal_load_...`, which is dropped at the end. Where the process or the server
+ends in the middle, the table is left behind, and nothing of it in the target.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from threading import Lock
+from uuid import uuid4
+
+from sqlalchemy import Table
+
+from dal.copy.asked import Asked
+from dal.copy.ledger import Ledger
+from dal.copy.load import SEGMENT_ROWS, Load, report_of
+from dal.copy.plan import CopyPlan, plan_copy
+from dal.copy.records import Chunk, Records
+from dal.copy.report import CopyReport
+from dal.copy.source import Source, open_source, positions_of
+from dal.copy.staging import Staging
+from dal.copy.stream import Stream
+from dal.session import SessionSource
+
+
+async def copy_in_by_workers(database: SessionSource, table: Table, source: Source, asked: Asked) -> CopyReport:
+    """Stream *source* into *table* over several connections; each reads, fits and encodes in a thread of its own."""
+    started = time.perf_counter()
+    shared = f"dal_load_{uuid4().hex[:12]}"
+    async with open_source(source, positions_of(table), asked.form) as records:
+        async with database.writing() as session:
+            plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
+            await Staging(session, plan, shared).make_typed(shared=True)
+        try:
+            with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
+                await _fill(database, plan, _drawn_by_several(records, plan), asked, ledger, shared)
+                async with database.writing() as session:
+                    load = Load(session, plan, ledger, asked.conflict, shared=shared)
+                    await load.begin()
+                    await load.publish()
+        finally:
+            await asyncio.shield(_dropped(database, shared))
+    return report_of(ledger, started)
+
+
+async def _fill(
+    database: SessionSource, plan: CopyPlan, records: Records, asked: Asked, ledger: Ledger, shared: str
+) -> None:
+    async def work() -> None:
+        async with database.writing() as session:
+            load = Load(session, plan, ledger, asked.conflict, shared=shared)
+            rows_each = SEGMENT_ROWS if asked.rejecting else None
+            async with aclosing(Stream(plan, records, rows_each=rows_each, numbered=True).pieces()) as pieces:
+                await load.take(pieces)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(asked.workers):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _dropped(database: SessionSource, name: str) -> None:
+    async with database.writing() as session:
+        await (await session.connection()).exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def _drawn_by_several(records: Records, plan: CopyPlan) -> Records:
+    """Have each chunk given to one of those who ask for chunks."""
+    chunks = records.chunks(plan.wanted)
+    if isinstance(chunks, AsyncIterator):
+        turn = asyncio.Lock()
+        return replace(records, chunks=lambda _: _in_turn(chunks, turn))
+    drawn = _Drawn(chunks)
+    return replace(records, chunks=lambda _: drawn)
+
+
+async def _in_turn(chunks: AsyncIterator[Chunk], turn: asyncio.Lock) -> AsyncIterator[Chunk]:
+    while True:
+        async with turn:
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+class _Drawn(Iterator[Chunk]):
+    """The chunks of a source, drawn in the threads of several."""
+
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self._chunks, self._lock = chunks, Lock()
+
+    def __next__(self) -> Chunk:
+        with self._lock:
+            return next(self._chunks)
