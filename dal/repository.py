@@ -7,18 +7,35 @@ A repository never commits and holds no state: it is bound to a `Database`, wher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import ColumnExpressionArgument, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, InstanceState
 
+from dal.keyset import OrderBy
 from dal.projection import ProjectionSource
 from dal.read import Reads
+from dal.read.statement import select_where
 from dal.write import WritesInSets
 
 if TYPE_CHECKING:
-    from dal.copy import Action, Conflict, CopyReport, Csv, OnError, OnProgress, Rejecting, Source
+    from dal.copy import (
+        Action,
+        ArrowBatches,
+        Conflict,
+        CopyOutReport,
+        CopyReport,
+        Csv,
+        Form,
+        OnCopyOutProgress,
+        OnError,
+        OnProgress,
+        Rejecting,
+        Source,
+        Target,
+    )
 
 E = TypeVar("E", bound=DeclarativeBase)
 
@@ -98,6 +115,28 @@ class Repository(Reads[E], WritesInSets[E]):
             form=form,
             on_progress=on_progress,
         )
+
+    async def copy_out(
+        self,
+        target: Target,
+        *where: ColumnExpressionArgument[bool],
+        order_by: OrderBy = (),
+        form: Form | None = None,
+        on_progress: OnCopyOutProgress | None = None,
+    ) -> CopyOutReport:
+        """Write all columns of the entities that satisfy every condition into a file; see `dal.copy.copy_out`."""
+        from dal.copy import copy_out  # not above: it needs an extra
+
+        statement = select_where(self._model, where, order_by, None)
+        return await copy_out(self._source, statement, target, form=form, on_progress=on_progress)
+
+    def copy_batches(
+        self, *where: ColumnExpressionArgument[bool], order_by: OrderBy = ()
+    ) -> AbstractAsyncContextManager[ArrowBatches]:
+        """Lend all columns of the entities that satisfy every condition in Arrow; see `dal.copy.copy_batches`."""
+        from dal.copy import copy_batches  # not above: it needs an extra
+
+        return copy_batches(self._source, select_where(self._model, where, order_by, None))
 
 
 def _is_one_new_row(entity: object) -> bool:

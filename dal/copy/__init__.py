@@ -1,24 +1,50 @@
-"""COPY: records of any kind into a table, at the server's own speed. Needs the extra `arrow`."""
+"""COPY: records of any kind into a table, and rows out into files, at the server's own speed.
+
+Needs the extra `arrow`.
+"""
 
 from dal.errors import extra_needed
 
 with extra_needed("arrow"):
     from dal.copy.asked import Action, Conflict, OnError, Rejecting
     from dal.copy.entry import copy_in
+    from dal.copy.out import (
+        ArrowBatches,
+        CopyOutProgress,
+        CopyOutReport,
+        OnCopyOutProgress,
+        copy_batches,
+        copy_out,
+    )
+    from dal.copy.out_files import Target
+    from dal.copy.out_forms import CsvOut, Form, NdjsonOut, ParquetOut
+    from dal.copy.out_reading import What
     from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
     from dal.copy.text import Csv
 
 __all__ = [
     "Action",
+    "ArrowBatches",
     "Conflict",
+    "CopyOutProgress",
+    "CopyOutReport",
     "CopyReport",
     "Csv",
+    "CsvOut",
+    "Form",
+    "NdjsonOut",
+    "OnCopyOutProgress",
     "OnError",
     "OnProgress",
+    "ParquetOut",
     "Progress",
     "Rejected",
     "Rejecting",
     "Source",
+    "Target",
+    "What",
+    "copy_batches",
     "copy_in",
+    "copy_out",
 ]

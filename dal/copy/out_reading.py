@@ -1,0 +1,208 @@
+"""A SELECT that is read by COPY: in whose transaction, what it has for columns, and the blocks that the server sends.
+
+Refuses: knowing forms and files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+from sqlalchemy import ARRAY, Select, Table, event, inspect, select
+from sqlalchemy.engine import IteratorResult
+from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapper, ORMExecuteState
+from sqlalchemy.orm.util import AliasedInsp
+
+from dal.copy.literals import with_literals
+from dal.copy.out_batches import Column
+from dal.errors import ConnectionLost, CopyError, raise_named
+from dal.hooks import is_session_hooked
+from dal.projection import ProjectionSource
+from dal.session import driver_in_transaction
+from dal.telemetry import statement_sent
+
+# A SELECT, a mapped class or a table, for all of its rows.
+What: TypeAlias = Select[Any] | type[Any] | Table
+
+# Large enough that a block's fixed costs vanish.
+BLOCK_BYTES: Final = 1 << 20
+
+Take: TypeAlias = Callable[[bytes], Awaitable[None]]
+
+
+class TakerFailed(Exception):
+    """Whoever takes the blocks has failed; *error* may be of a kind that the driver raises too, and is not its own."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error = error
+
+
+@contextmanager
+def takers_error() -> Generator[None]:
+    """Raise the error in a `TakerFailed` as it was; around `reading`, which would name it as the driver's."""
+    error: Exception | None = None
+    try:
+        yield
+    except TakerFailed as failed:
+        error = failed.error
+    if error is not None:
+        raise error
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A SELECT on its connection, prepared."""
+
+    columns: Sequence[Column]
+    _driver: asyncpg.Connection
+    _sql: str
+    _arguments: Sequence[Any]
+    _hide_parameters: bool
+
+    async def send(self, query: Callable[[str], str], options: dict[str, Any], take: Take) -> int:
+        """Have the server send what *query* makes of the SELECT, give it to *take* in blocks, and count the rows.
+
+        The server waits while *take* does. Raises `TakerFailed`.
+        """
+        blocks = _Blocks(self._driver, take)
+        try:
+            text = query(await with_literals(self._driver, self._sql, self._arguments))
+            with statement_sent(f"COPY ({query(self._sql)}) TO STDOUT", self._arguments) as statement:
+                tag = await self._driver.copy_from_query(text, output=blocks.add, **options)
+                rows = int(tag.removeprefix("COPY "))
+                if statement:
+                    statement.rows = rows
+        except Exception as error:
+            raise_named(
+                error,
+                driver=self._driver,
+                parameters=self._arguments,
+                hide_parameters=self._hide_parameters,
+                disconnected=self._driver.is_closed(),
+            )
+            raise
+        await blocks.flush()
+        return rows
+
+
+@asynccontextmanager
+async def reading(source: ProjectionSource, what: What) -> AsyncGenerator[Reading]:
+    """Prepare *what* on the connection that *source* reads on.
+
+    In a unit of work, in a savepoint: what fails leaves the transaction usable. Otherwise in a transaction that is
+    read-only, and sees all as at one moment.
+    """
+    plain = _of_columns(select(what) if isinstance(what, type | Table) else what)
+    async with source.streaming() as reads, reads.reading() as session:
+        await _refuse_options(session, plain)
+        statement = await _as_hooked(session, plain)
+        compiled, sql, arguments = source.statements.given(statement, {})
+        del compiled
+        async with _savepoint(session, needed=source.is_transaction), driver_in_transaction(session) as driver:
+            prepared = await driver.prepare(sql)
+            columns = _columns(prepared.get_attributes(), statement)
+            yield Reading(columns, driver, sql, arguments, source.statements.hide_parameters)
+
+
+class _Blocks:
+    """Gathers what the driver hands over; each of its pieces is some whole messages."""
+
+    def __init__(self, driver: asyncpg.Connection, take: Take) -> None:
+        self._driver, self._take = driver, take
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    async def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= BLOCK_BYTES:
+            await self.flush()
+            # asyncpg would wait for more from a connection that ended meanwhile.
+            if self._driver.is_closed():
+                raise ConnectionLost("the connection ended during the COPY; nothing of it is kept.")
+
+    async def flush(self) -> None:
+        if not self._pieces:
+            return
+        block, self._pieces, self._size = b"".join(self._pieces), [], 0
+        try:
+            await self._take(block)
+        except Exception as error:
+            raise TakerFailed(error) from None
+
+
+def _of_columns(statement: Select[Any]) -> Select[Any]:
+    """Select the columns of each entity in its place: no eager loads, and the columns' names in the database."""
+    described = [each["expr"] for each in statement.column_descriptions]
+    columns = [column for each in described for column in _columns_of(each)]
+    if columns == described:
+        return statement
+    only: Select[Any] = statement.with_only_columns(*columns, maintain_column_froms=True)
+    return only
+
+
+def _columns_of(selected: Any) -> Sequence[Any]:
+    found = inspect(selected, raiseerr=False)
+    if not isinstance(found, Mapper | AliasedInsp):
+        return [selected]
+    return [getattr(selected, attribute.key) for attribute in found.mapper.column_attrs]
+
+
+async def _refuse_options(session: AsyncSession, statement: Select[Any]) -> None:
+    connection: Any = await session.connection()
+    for options in (connection.sync_connection.get_execution_options(), statement.get_execution_options()):
+        if options.get("schema_translate_map"):
+            raise CopyError("COPY knows no schema_translate_map: select from tables of the schema that is meant.")
+
+
+async def _as_hooked(session: AsyncSession, statement: Select[Any]) -> Select[Any]:
+    """Give *statement* as it is after all listeners to do_orm_execute: they may say which rows are to be seen."""
+    if not is_session_hooked(session.sync_session):
+        return statement
+    seen: list[Any] = []
+
+    def stop(state: ORMExecuteState) -> IteratorResult[Any]:
+        seen.append(state.statement)
+        return IteratorResult(SimpleResultMetaData([]), iter(()))
+
+    event.listen(session.sync_session, "do_orm_execute", stop)
+    try:
+        await session.execute(statement)
+    finally:
+        event.remove(session.sync_session, "do_orm_execute", stop)
+    if not seen:
+        raise CopyError(
+            "a listener to do_orm_execute answers the statement by itself: there is nothing for COPY to read."
+        )
+    return seen[0]  # type: ignore[no-any-return] # a listener may have put anything there
+
+
+def _savepoint(session: AsyncSession, *, needed: bool) -> AbstractAsyncContextManager[Any]:
+    return session.begin_nested() if needed else nullcontext()
+
+
+def _columns(attributes: Sequence[Any], statement: Select[Any]) -> list[Column]:
+    twice = [name for name, count in Counter(each.name for each in attributes).items() if count > 1]
+    if twice:
+        raise CopyError(f"several columns are called {', '.join(twice)}: give each a name of its own by label().")
+    of_statement: Any = statement.selected_columns
+    selected = list(of_statement)
+    if len(selected) != len(attributes):  # it selects texts, or stars
+        selected = [None] * len(attributes)
+    return [_column(each, by) for each, by in zip(attributes, selected, strict=True)]
+
+
+def _column(attribute: Any, selected: Any) -> Column:
+    name = attribute.type.name if attribute.type.schema == "pg_catalog" else None
+    is_array = attribute.type.name.endswith("[]")
+    kind = getattr(selected, "type", None)
+    if is_array and isinstance(kind, ARRAY) and (kind.dimensions or 1) > 1:
+        return Column(attribute.name, "text", is_array=False, selected=None)  # in PostgreSQL's own form
+    return Column(attribute.name, name.removesuffix("[]") if name else None, is_array, selected)
