@@ -41,6 +41,7 @@ ARGUMENTS = [
     (asyncpg.Connection._prepare, ["self", "query", "name", "timeout", "use_cache"]),
     (asyncpg.Connection._copy_in, ["self", "copy_stmt", "source", "timeout"]),
     (asyncpg.Connection._copy_out, ["self", "copy_stmt", "output", "timeout"]),
+    (asyncpg.Connection._cancel, ["self", "waiter", "cancel_waiter"]),
     (asyncpg.Connection._process_log_message, ["self", "fields", "last_query"]),
     (Transaction.__init__, ["self", "connection", "isolation", "readonly", "deferrable"]),
     (Transaction.__aexit__, ["self", "extype", "ex", "tb"]),

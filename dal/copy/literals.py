@@ -28,16 +28,16 @@ _SKIPPED: Final = (
 )
 
 
-async def with_literals(driver: asyncpg.Connection, sql: str, arguments: Sequence[Any]) -> str:
-    """Give *sql* with its *arguments* in it; one round trip if there are any, two for the first time.
+async def with_literals(driver: asyncpg.Connection, prepared: Any, arguments: Sequence[Any]) -> str:
+    """Give the text of the *prepared* statement with its *arguments* in it: a round trip or two if there are any.
 
-    In a transaction only. The arguments' types are those that the server finds for them in *sql*.
+    In a transaction only. The arguments' types are those that the server found for them.
     """
+    sql: str = prepared.get_query()
     if not arguments:
         return sql
-    prepared = await driver.prepare(sql)
     kinds = [_name_of(each) for each in prepared.get_parameters()]
-    texts = await driver.fetchval(_asking(kinds), *arguments)
+    texts: Any = await driver.fetchval(_asking(kinds), *arguments)
     # With its type each: by itself, a literal may be taken for something else than the parameter was.
     found = [f"({text}::{kind})" for text, kind in zip(texts, kinds, strict=True)]
     is_escaping = driver.get_settings().standard_conforming_strings == "off"

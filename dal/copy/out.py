@@ -19,7 +19,8 @@ from dal.copy.beside import Beside
 from dal.copy.out_batches import Batches
 from dal.copy.out_files import Target, opened
 from dal.copy.out_forms import IN_ARROW, Form, form_of, in_arrow, writer_of
-from dal.copy.out_reading import Reading, TakerFailed, What, reading, takers_error
+from dal.copy.out_reading import Reading, What, reading
+from dal.copy.out_sending import TakerFailed, takers_error
 from dal.projection import ProjectionSource
 
 
@@ -61,8 +62,8 @@ async def copy_out(
     A file is there whole when this returns, on the disk, and as it was before if it raises or is cancelled. An open
     stream is written to in a thread, stays open, and may have a part. Memory stays flat, a row group of Parquet at the
     most, and the server waits for the disk. In a unit of work its own changes are seen, and nothing else can be done
-    meanwhile. Round trips: two, two more for parameters, and BEGIN and ROLLBACK or those of a savepoint. Raises
-    `CopyError`, and the errors of the server and the disk.
+    meanwhile. Five round trips, and one or two for parameters. A cancellation waits for the server to end the COPY, five
+    seconds at the most. Raises `CopyError`, and the errors of the server and the disk.
     """
     started = time.perf_counter()
     form = form_of(target, form)
@@ -76,7 +77,7 @@ async def copy_out(
                     if on_progress is not None:
                         on_progress(CopyOutProgress(writer.rows, sink.bytes))
 
-                rows = await read.send(writer.query, writer.options, take)
+                rows = await read.send(writer.query, writer.options, take, read.noted(writer.query))
             await thread.begin(writer.finish)
             await thread.last()
         if on_progress is not None:
@@ -89,7 +90,8 @@ class ArrowBatches:
 
     def __init__(self, read: Reading) -> None:
         self._batches = Batches(read.columns)
-        self._read = read
+        self._query = partial(in_arrow, self._batches)
+        self._read, self._note = read, read.noted(self._query)
         self._ready: asyncio.Queue[pa.RecordBatch] = asyncio.Queue(1)
         self._sending = asyncio.create_task(self._send())
 
@@ -129,7 +131,7 @@ class ArrowBatches:
                 await self._ready.put(await thread.last())
 
             with takers_error():
-                await self._read.send(partial(in_arrow, self._batches), IN_ARROW, take)
+                await self._read.send(self._query, IN_ARROW, take, self._note)
 
 
 @asynccontextmanager

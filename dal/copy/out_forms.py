@@ -213,8 +213,8 @@ class _Parquet(Writer):
     def __init__(self, form: ParquetOut, columns: Sequence[Column], sink: Counted) -> None:
         super().__init__(IN_ARROW)
         self._batches = Batches(columns)
-        self._sink, self._group_rows = sink, form.group_rows
-        self._file = pq.ParquetWriter(pa.PythonFile(sink, mode="w"), self._batches.schema, compression=form.compression)
+        self._sink, self._form = sink, form
+        self._file: Any = None
         self._waiting: list[pa.RecordBatch] = []
 
     def query(self, sql: str) -> str:
@@ -227,20 +227,27 @@ class _Parquet(Writer):
         self.rows += batch.num_rows
         self._waiting.append(batch)
         rows, size = (sum(getattr(each, what) for each in self._waiting) for what in ("num_rows", "nbytes"))
-        if rows >= self._group_rows or size >= GROUP_BYTES:
+        if rows >= self._form.group_rows or size >= GROUP_BYTES:
             self._write_group()
 
     def finish(self) -> None:
         """Write the last row group, and what a Parquet file ends with."""
         self._write_group()
-        self._file.close()
+        self._opened().close()
         self._sink.sync()
 
     def _write_group(self) -> None:
         if self._waiting:
             table = pa.Table.from_batches(self._waiting)
             self._waiting = []
-            self._file.write_table(table, row_group_size=self._group_rows)
+            self._opened().write_table(table, row_group_size=self._form.group_rows)
+
+    def _opened(self) -> Any:
+        """Open the file, in the thread: it begins to write at once."""
+        if self._file is None:
+            stream = pa.PythonFile(self._sink, mode="w")
+            self._file = pq.ParquetWriter(stream, self._batches.schema, compression=self._form.compression)
+        return self._file
 
 
 def _close(out: Any, sink: Counted) -> None:

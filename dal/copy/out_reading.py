@@ -6,10 +6,10 @@ Refuses: knowing forms and files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import ARRAY, Select, Table, event, inspect, select
@@ -21,39 +21,18 @@ from sqlalchemy.orm.util import AliasedInsp
 
 from dal.copy.literals import with_literals
 from dal.copy.out_batches import Column
-from dal.errors import ConnectionLost, CopyError, raise_named
+from dal.copy.out_sending import Take, sent
+from dal.errors import CopyError, raise_named
 from dal.hooks import is_session_hooked
 from dal.projection import ProjectionSource
 from dal.session import driver_in_transaction
-from dal.telemetry import statement_sent
+from dal.telemetry import Statement, statement_sent
 
 # A SELECT, a mapped class or a table, for all of its rows.
 What: TypeAlias = Select[Any] | type[Any] | Table
 
-# Large enough that a block's fixed costs vanish.
-BLOCK_BYTES: Final = 1 << 20
-
-Take: TypeAlias = Callable[[bytes], Awaitable[None]]
-
-
-class TakerFailed(Exception):
-    """Whoever takes the blocks has failed; *error* may be of a kind that the driver raises too, and is not its own."""
-
-    def __init__(self, error: Exception | None) -> None:
-        super().__init__()
-        self.error = error
-
-
-@contextmanager
-def takers_error() -> Generator[None]:
-    """Raise the error in a `TakerFailed` as it was; around `reading`, which would name it as the driver's."""
-    error: Exception | None = None
-    try:
-        yield
-    except TakerFailed as failed:
-        error = failed.error
-    if error is not None:
-        raise error
+# Makes what is sent of the SELECT's text.
+Query: TypeAlias = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +41,25 @@ class Reading:
 
     columns: Sequence[Column]
     _driver: asyncpg.Connection
-    _sql: str
+    _prepared: Any
     _arguments: Sequence[Any]
     _hide_parameters: bool
 
-    async def send(self, query: Callable[[str], str], options: dict[str, Any], take: Take) -> int:
+    def noted(self, query: Query) -> AbstractContextManager[Statement | None]:
+        """Note what `send` is to send, as sent by the line of the application that this task is at."""
+        return statement_sent(f"COPY ({query(self._prepared.get_query())}) TO STDOUT", self._arguments)
+
+    async def send(
+        self, query: Query, options: dict[str, Any], take: Take, note: AbstractContextManager[Statement | None]
+    ) -> int:
         """Have the server send what *query* makes of the SELECT, give it to *take* in blocks, and count the rows.
 
         The server waits while *take* does. Raises `TakerFailed`.
         """
-        blocks = _Blocks(self._driver, take)
         try:
-            text = query(await with_literals(self._driver, self._sql, self._arguments))
-            with statement_sent(f"COPY ({query(self._sql)}) TO STDOUT", self._arguments) as statement:
-                tag = await self._driver.copy_from_query(text, output=blocks.add, **options)
+            with note as statement:
+                text = query(await with_literals(self._driver, self._prepared, self._arguments))
+                tag = await sent(self._driver, text, options, take)
                 rows = int(tag.removeprefix("COPY "))
                 if statement:
                     statement.rows = rows
@@ -88,7 +72,6 @@ class Reading:
                 disconnected=self._driver.is_closed(),
             )
             raise
-        await blocks.flush()
         return rows
 
 
@@ -99,43 +82,17 @@ async def reading(source: ProjectionSource, what: What) -> AsyncGenerator[Readin
     In a unit of work, in a savepoint: what fails leaves the transaction usable. Otherwise in a transaction that is
     read-only, and sees all as at one moment.
     """
-    plain = _of_columns(select(what) if isinstance(what, type | Table) else what)
+    whole: Select[Any] = select(what) if isinstance(what, type | Table) else what
+    plain = _of_columns(whole)
     async with source.streaming() as reads, reads.reading() as session:
         await _refuse_options(session, plain)
         statement = await _as_hooked(session, plain)
-        compiled, sql, arguments = source.statements.given(statement, {})
-        del compiled
+        _, sql, arguments = source.statements.given(statement, {})
         async with _savepoint(session, needed=source.is_transaction), driver_in_transaction(session) as driver:
+            # Anew each time: what the connection keeps may be of a table that was altered since.
             prepared = await driver.prepare(sql)
             columns = _columns(prepared.get_attributes(), statement)
-            yield Reading(columns, driver, sql, arguments, source.statements.hide_parameters)
-
-
-class _Blocks:
-    """Gathers what the driver hands over; each of its pieces is some whole messages."""
-
-    def __init__(self, driver: asyncpg.Connection, take: Take) -> None:
-        self._driver, self._take = driver, take
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    async def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size >= BLOCK_BYTES:
-            await self.flush()
-            # asyncpg would wait for more from a connection that ended meanwhile.
-            if self._driver.is_closed():
-                raise ConnectionLost("the connection ended during the COPY; nothing of it is kept.")
-
-    async def flush(self) -> None:
-        if not self._pieces:
-            return
-        block, self._pieces, self._size = b"".join(self._pieces), [], 0
-        try:
-            await self._take(block)
-        except Exception as error:
-            raise TakerFailed(error) from None
+            yield Reading(columns, driver, prepared, arguments, source.statements.hide_parameters)
 
 
 def _of_columns(statement: Select[Any]) -> Select[Any]:
@@ -144,8 +101,8 @@ def _of_columns(statement: Select[Any]) -> Select[Any]:
     columns = [column for each in described for column in _columns_of(each)]
     if columns == described:
         return statement
-    only: Select[Any] = statement.with_only_columns(*columns, maintain_column_froms=True)
-    return only
+    only: Any = statement.with_only_columns(*columns, maintain_column_froms=True)
+    return only  # type: ignore[no-any-return] # SQLAlchemy's types count columns
 
 
 def _columns_of(selected: Any) -> Sequence[Any]:

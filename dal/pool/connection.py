@@ -6,6 +6,7 @@ trip. Refuses: knowing what the options are.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -106,6 +107,15 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
     async def _copy_out(self, copy_stmt: str, output: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:
             return str(await super()._copy_out(copy_stmt, output, timeout))
+
+    async def end_command(self) -> None:
+        """Ask the server to end what it runs, by a connection of its own; what it runs is answered all the same.
+
+        Not by cancelling who waits for it: asyncpg loses its place in a COPY whose rows are being taken meanwhile.
+        """
+        asked = asyncio.get_running_loop().create_future()
+        await self._cancel(asked)
+        await asked
 
     def _process_log_message(self, fields: Mapping[str, str], last_query: str) -> None:
         words = fields.get("M", "")
