@@ -62,8 +62,8 @@ async def copy_out(
     A file is there whole when this returns, on the disk, and as it was before if it raises or is cancelled. An open
     stream is written to in a thread, stays open, and may have a part. Memory stays flat, a row group of Parquet at the
     most, and the server waits for the disk. In a unit of work its own changes are seen, and nothing else can be done
-    meanwhile. Five round trips, and one or two for parameters. A cancellation waits for the server to end the COPY, five
-    seconds at the most. Raises `CopyError`, and the errors of the server and the disk.
+    meanwhile. Five round trips, one or two more for parameters. A cancellation waits for the server to end the COPY,
+    five seconds at the most. Raises `CopyError`, and the errors of the server and the disk.
     """
     started = time.perf_counter()
     form = form_of(target, form)
