@@ -26,6 +26,8 @@ _NOT_SINGLE: Final = "\r\n"
 _NEVER_QUOTED: Final[dict[str, Any]] = {"format": "csv", "delimiter": "\2", "quote": "\1"}
 # What `Batches` understands.
 IN_ARROW: Final[dict[str, Any]] = {"format": "text", "encoding": "UTF8"}
+# So many rows to a value make a column one for a dictionary.
+_PER_VALUE: Final = 4
 # Of a row group, whatever its rows: they stay in memory until it is complete.
 GROUP_BYTES: Final = 32 << 20
 
@@ -238,16 +240,31 @@ class _Parquet(Writer):
 
     def _write_group(self) -> None:
         if self._waiting:
+            file = self._opened()
             table = pa.Table.from_batches(self._waiting)
             self._waiting = []
-            self._opened().write_table(table, row_group_size=self._form.group_rows)
+            file.write_table(table, row_group_size=self._form.group_rows)
 
     def _opened(self) -> Any:
         """Open the file, in the thread: it begins to write at once."""
         if self._file is None:
-            stream = pa.PythonFile(self._sink, mode="w")
-            self._file = pq.ParquetWriter(stream, self._batches.schema, compression=self._form.compression)
+            self._file = pq.ParquetWriter(
+                pa.PythonFile(self._sink, mode="w"),
+                self._batches.schema,
+                compression=self._form.compression,
+                use_dictionary=_repeating(self._waiting[0]) if self._waiting else [],
+            )
         return self._file
+
+
+def _repeating(batch: pa.RecordBatch) -> list[str]:
+    """Name the columns for which a dictionary pays; for others it takes most of the time, and makes the file larger."""
+    pairs = zip(batch.schema, batch.columns, strict=True)
+    return [each.name for each, column in pairs if not pa.types.is_nested(each.type) and _is_repeating(column)]
+
+
+def _is_repeating(column: pa.Array) -> bool:
+    return len(column.unique()) * _PER_VALUE <= len(column)
 
 
 def _close(out: Any, sink: Counted) -> None:
