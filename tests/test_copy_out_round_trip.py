@@ -116,6 +116,11 @@ async def test_texts_come_as_they_are(db, texts):
         assert [value async for each in batches for value in each.to_pydict()["text"]] == texts
 
 
+async def test_a_text_at_the_beginning_may_begin_with_a_byte_order_mark(db):
+    async with copy_batches(db, select(literal("\ufeffa").label("text"))) as batches:
+        assert [each.to_pydict() async for each in batches] == [{"text": ["\ufeffa"]}]
+
+
 async def test_a_computed_numeric_has_room_for_more_digits_than_its_columns(db, outside, tmp_path):
     await outside.execute("INSERT INTO everything (id, money) VALUES (1, 9999999999999.99), (2, 9999999999999.99)")
     await copy_out(db, select(func.sum(Everything.money).label("sum")), tmp_path / "sum.parquet")
