@@ -248,7 +248,8 @@ class _Parquet(Writer):
     def _opened(self) -> Any:
         """Open the file, in the thread: it begins to write at once."""
         if self._file is None:
-            self._file = pq.ParquetWriter(
+            opened: Any = pq.ParquetWriter  # whose types know no list of columns
+            self._file = opened(
                 pa.PythonFile(self._sink, mode="w"),
                 self._batches.schema,
                 compression=self._form.compression,
