@@ -237,6 +237,8 @@ LOSSY = {
     "lost decimal digits": ("money", pa.array([Decimal("1.005")], pa.decimal128(15, 3))),
     "too many digits": ("money", pa.array([Decimal(10) ** 14], pa.decimal128(18, 0))),
     "lost nanoseconds": ("moment", pa.array([1], pa.timestamp("ns", "UTC"))),
+    "a null character": ("words", pa.array(["a\0b"])),
+    "a null character among large texts": ("words", pa.array(["", "a\0b"], pa.large_string()).slice(1)),
     "lost nanoseconds of a duration": ("lapse", pa.array([1], pa.duration("ns"))),
 }
 

@@ -116,7 +116,6 @@ async def test_lost_decimal_digits_load_nothing(db, outside):
 
 # What only the server can tell: a column of `everything`, and a value that it refuses.
 UNFIT_FOR_THE_SERVER = {
-    "a null character": ("words", "a\0b"),
     "too long": ("code", "nine char"),
     "no member of the enumeration": ("mood", "so so"),
     "no json": ("document", "{"),
