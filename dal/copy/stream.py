@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from dal.copy.beside import Beside
 from dal.copy.encoding import Encoder, encoder_of
 from dal.copy.fitting import Fitted, fitted
 from dal.copy.plan import CopyPlan
@@ -44,22 +44,20 @@ class Stream:
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """Give the pieces; the last one ends a COPY, also of a source without records."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="dal-copy")
-        ahead = await self._ahead(thread)
-        try:
-            while (made := await asyncio.wrap_future(ahead)) is not None:
-                ahead = await self._ahead(thread)
+        async with Beside() as thread:
+            await self._begin(thread)
+            while (made := await thread.last()) is not None:
+                await self._begin(thread)
                 for piece in made:
                     yield piece
-        finally:
-            await _settled(ahead)
-            thread.shutdown()
 
-    async def _ahead(self, thread: ThreadPoolExecutor) -> Future[list[Piece] | None]:
+    async def _begin(self, thread: Beside) -> None:
+        """Have the next chunk made into pieces."""
         if isinstance(self._chunks, AsyncIterator):
             chunk = await anext(self._chunks, None)
-            return thread.submit(self._made, chunk)
-        return thread.submit(self._next, self._chunks)
+            await thread.begin(partial(self._made, chunk))
+        else:
+            await thread.begin(partial(self._next, self._chunks))
 
     def _next(self, chunks: Iterator[Chunk]) -> list[Piece] | None:
         return self._made(next(chunks, None))
@@ -102,18 +100,3 @@ async def up_to_end(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[P
 def with_numbers(found: Fitted) -> pa.RecordBatch:
     """Give the records with their numbers."""
     return found.batch.append_column(RECORD, pa.array(found.numbers, pa.int64()))
-
-
-async def _settled(ahead: Future[Any]) -> None:
-    """Wait for the thread's piece, however often this task is cancelled."""
-    done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    ahead.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
-    cancelled = None
-    while not done.is_set():
-        try:
-            await done.wait()
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
