@@ -55,49 +55,50 @@ def halving(name: str, publication: Publication, rejects: str) -> str:
     """Define a function of the first and last row: it counts what it inserts and writes; all else is in *rejects*."""
     return f"""
 CREATE FUNCTION pg_temp.{name}(dal_first bigint, dal_last bigint) RETURNS bigint[] LANGUAGE plpgsql AS $dal$
+#variable_conflict use_column
+<<v>>
 DECLARE
-    dal_new bigint; dal_written bigint; dal_low bigint[]; dal_high bigint[];
-    dal_middle bigint := (dal_first + dal_last) / 2;
-    dal_state text; dal_said text; dal_detail text; dal_column text; dal_constraint text;
+    inserted bigint; written bigint; low bigint[]; high bigint[];
+    middle bigint := ({name}.dal_first + {name}.dal_last) / 2;
+    state text; said text; detail text; named text; broken text;
 BEGIN
     BEGIN
-        {_counting(publication)}
-        RETURN ARRAY[dal_new, dal_written];
+        {_counting(publication, f"s.{ROW} BETWEEN {name}.dal_first AND {name}.dal_last")}
+        RETURN ARRAY[v.inserted, v.written];
     EXCEPTION WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS dal_state = RETURNED_SQLSTATE, dal_said = MESSAGE_TEXT,
-            dal_detail = PG_EXCEPTION_DETAIL, dal_column = COLUMN_NAME, dal_constraint = CONSTRAINT_NAME;
-        IF left(dal_state, 2) IN ({_NOT_A_ROWS}) THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT,
+            detail = PG_EXCEPTION_DETAIL, named = COLUMN_NAME, broken = CONSTRAINT_NAME;
+        IF left(v.state, 2) IN ({_NOT_A_ROWS}) THEN
             RAISE;
         END IF;
     END;
-    IF dal_first < dal_last THEN
-        dal_low := pg_temp.{name}(dal_first, dal_middle);
-        dal_high := pg_temp.{name}(dal_middle + 1, dal_last);
-        RETURN ARRAY[dal_low[1] + dal_high[1], dal_low[2] + dal_high[2]];
+    IF {name}.dal_first < {name}.dal_last THEN
+        low := pg_temp.{name}({name}.dal_first, v.middle);
+        high := pg_temp.{name}(v.middle + 1, {name}.dal_last);
+        RETURN ARRAY[v.low[1] + v.high[1], v.low[2] + v.high[2]];
     END IF;
-    {_checks(publication)}
+    {_checks(publication, f"s.{ROW} = {name}.dal_first")}
     INSERT INTO {rejects}
-        SELECT s.{RECORD}, dal_state, dal_said, dal_detail, nullif(dal_column, ''), nullif(dal_constraint, '')
-        FROM {publication.staging} s WHERE s.{ROW} = dal_first;
+        SELECT s.{RECORD}, v.state, v.said, v.detail, nullif(v.named, ''), nullif(v.broken, '')
+        FROM {publication.staging} s WHERE s.{ROW} = {name}.dal_first;
     RETURN ARRAY[0, 0];
 END $dal$"""
 
 
-def _counting(publication: Publication) -> str:
-    where = f"s.{ROW} BETWEEN dal_first AND dal_last"
+def _counting(publication: Publication, where: str) -> str:
     if publication.fresh is None:
-        return f"{publication.insert(where)}; GET DIAGNOSTICS dal_written = ROW_COUNT; dal_new := dal_written;"
-    return publication.counted(where).replace(" FROM w", " INTO dal_new, dal_written FROM w") + ";"
+        return f"{publication.insert(where)}; GET DIAGNOSTICS written = ROW_COUNT; inserted := v.written;"
+    return publication.counted(where).replace(" FROM w", " INTO v.inserted, v.written FROM w") + ";"
 
 
-def _checks(publication: Publication) -> str:
+def _checks(publication: Publication, here: str) -> str:
     """Find the column of a text that is no value: the server names none."""
     return "\n    ".join(
-        f"""IF dal_column = '' AND left(dal_state, 2) = '22' THEN
+        f"""IF v.named = '' AND left(v.state, 2) = '22' THEN
         BEGIN
-            PERFORM {check} FROM {publication.staging} s WHERE s.{ROW} = dal_first;
+            PERFORM {check} FROM {publication.staging} s WHERE {here};
         EXCEPTION WHEN data_exception THEN
-            dal_column := {literal(name)};
+            named := {literal(name)};
         END;
     END IF;"""
         for name, check in publication.checks
