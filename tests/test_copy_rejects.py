@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, insert
 from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -141,3 +141,22 @@ async def test_a_load_that_aborts_names_the_record_the_column_and_no_value(db):
     with pytest.raises(CopyError, match=r"^record 2, column 'grams': .*22P02.*Nothing was loaded\.$") as raised:
         await Jars(db).copy_in([_jar(1), _jar(2, grams="secret")])
     assert "secret" not in str(raised.value)
+
+
+class Late(Base):
+    __tablename__ = "reject_late"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    shelf_id: Mapped[int] = mapped_column(ForeignKey(Shelf.id, deferrable=True, initially="DEFERRED"))
+
+
+class Lates(Repository[Late]):
+    pass
+
+
+async def test_a_constraint_that_waits_for_the_commit_rejects_and_goes_on_waiting(db, outside):
+    async with UnitOfWork(db) as unit:
+        report = await Lates(unit).copy_in([(1, 1), (2, 77), (3, 3)], on_error="reject")
+        assert (report.rows, report.rejected, report.rejects[0].record) == (2, 1, 2)
+        await Lates(unit).copy_in([(4, 500)])
+        await unit.session.execute(insert(Shelf).values(id=500))
+    assert [row[0] for row in await outside.fetch("SELECT id FROM reject_late ORDER BY id")] == [1, 3, 4]

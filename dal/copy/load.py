@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Final
 
 from sqlalchemy import Table
@@ -90,9 +90,10 @@ class Load:
         await self.begin()
         if self.is_staged:
             await self.staging.make_typed()
-        await self.take(pieces)
-        if self.is_staged:
-            await self.publish()
+        async with self.judging():
+            await self.take(pieces)
+            if self.is_staged:
+                await self.publish()
         await self.staging.drop()
 
     async def take(self, pieces: AsyncIterator[Piece]) -> None:
@@ -104,11 +105,13 @@ class Load:
             await self._ask_of_odd()
 
     async def begin(self) -> None:
-        """Empty the table that is replaced, and have constraints say at once what is refused."""
+        """Empty the table, if it is replaced."""
         if self._conflict.action == "replace":
             await self.staging.ask(f"TRUNCATE {self.staging.target}")
-        if self._ledger.rejecting:
-            await self.staging.ask("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def judging(self) -> AbstractAsyncContextManager[None]:
+        """Have the server refuse records at once, where some may be rejected."""
+        return self.staging.undeferred() if self._ledger.rejecting else nullcontext()
 
     async def _fill(self, pieces: AsyncIterator[Piece], sent: list[Fitted]) -> int:
         into = self._into_typed if self.is_staged else self._straight

@@ -7,7 +7,8 @@ Refuses: deciding which records go this way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,13 @@ _numbers: Final = count(1)
 _TYPES: Final = """
 SELECT attname::text AS name, format_type(atttypid, -1) AS type FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+
+# Those that wait for the end of the transaction before they refuse a row.
+_DEFERRED: Final = """
+SELECT format('%I.%I', nspname, conname) AS name FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace
+WHERE conrelid = $1::text::regclass AND condeferred
 """
 
 
@@ -63,6 +71,16 @@ class Staging:
         connection = await self.session.connection()
         result = await connection.exec_driver_sql(sql, values or None)
         return result.mappings().all() if result.returns_rows else ()
+
+    @asynccontextmanager
+    async def undeferred(self) -> AsyncGenerator[None]:
+        """Have the constraints of the table refuse rows at once in this block, also those that it defers."""
+        names = ", ".join(row["name"] for row in await self.ask(_DEFERRED, self.target))
+        if names:
+            await self.ask(f"SET CONSTRAINTS {names} IMMEDIATE")
+        yield
+        if names:
+            await self.ask(f"SET CONSTRAINTS {names} DEFERRED")
 
     async def make_typed(self, *, shared: bool = False) -> None:
         """Create the table for records that fit; a *shared* one is there for other connections, too, and stays."""

@@ -42,7 +42,8 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
                 async with database.writing() as session:
                     load = Load(session, plan, ledger, asked.conflict, shared=shared)
                     await load.begin()
-                    await load.publish()
+                    async with load.judging():
+                        await load.publish()
         finally:
             await asyncio.shield(_dropped(database, shared))
     return report_of(ledger, started)
