@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Final
 
@@ -101,7 +101,7 @@ class Load:
         if self._ledger.rejecting:
             await self._by_segments(pieces)
         else:
-            self._count(await self._fill(pieces, []))
+            self._count(await self._fill(pieces, self._tell))
             await self._ask_of_odd()
 
     async def begin(self) -> None:
@@ -113,9 +113,9 @@ class Load:
         """Have the server refuse records at once, where some may be rejected."""
         return self.staging.undeferred() if self._ledger.rejecting else nullcontext()
 
-    async def _fill(self, pieces: AsyncIterator[Piece], sent: list[Fitted]) -> int:
+    async def _fill(self, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]) -> int:
         into = self._into_typed if self.is_staged else self._straight
-        return await send(self._session, into, pieces, sent, self._tell)
+        return await send(self._session, into, pieces, tell)
 
     @property
     def _straight(self) -> Into:
@@ -145,10 +145,16 @@ class Load:
 
     async def _segment(self, segment: AsyncIterator[Piece]) -> None:
         sent: list[Fitted] = []
+
+        def keep(piece: Piece) -> None:
+            if piece.fitted is not None:
+                sent.append(piece.fitted)
+            self._tell(piece)
+
         if not self._is_refused:
             try:
                 async with self._session.begin_nested():
-                    rows = await self._fill(segment, sent)
+                    rows = await self._fill(segment, keep)
             except DatabaseError as error:
                 if not is_of_a_row(error):
                     raise
@@ -156,9 +162,7 @@ class Load:
                 self._count(rows)
                 return
         async for piece in segment:
-            if piece.fitted is not None:
-                sent.append(piece.fitted)
-            self._tell(piece)
+            keep(piece)
         done = await self._refused(sent)
         self._is_refused = bool(done.broken)
         self._count(done.inserted)
@@ -172,7 +176,7 @@ class Load:
         try:
             async with self._session.begin_nested():
                 await self.staging.make_typed()
-                await send(self._session, self._into_typed, sent_again(self._plan, sent), [], _silent)
+                await send(self._session, self._into_typed, sent_again(self._plan, sent), _silent)
                 done = await self.staging.publish_typed(self._settlement)
                 await self.staging.drop()
                 return done
@@ -227,7 +231,7 @@ class Load:
         staging = self.staging
         await staging.make_texts()
         into = Into(staging.texts, None, [*staging.columns, RECORD], "csv")
-        await send(self._session, into, texts_again(texts), [], _silent)
+        await send(self._session, into, texts_again(texts), _silent)
         done = await staging.publish_texts(target)
         await staging.drop_texts()
         return done

@@ -12,7 +12,6 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.encoding import Format
-from dal.copy.fitting import Fitted
 from dal.copy.stream import Piece
 from dal.errors import ConnectionLost, DatabaseError
 from dal.session import driver_in_transaction
@@ -30,15 +29,13 @@ class Into:
         self.name, self.schema, self.columns, self.format = name, schema, list(columns), format
 
 
-async def send(
-    session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], sent: list[Fitted], tell: Callable[[Piece], None]
-) -> int:
+async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]) -> int:
     """Send pieces up to the end of one COPY, in the session's transaction; gives the server's count.
 
-    What was sent is added to *sent*; an error of the server says which record it is of. Raises `ConnectionLost` if the
-    connection ends.
+    *tell* hears of each piece before it is sent. An error of the server says which record it is of. Raises
+    `ConnectionLost` if the connection ends.
     """
-    where = ""
+    where, sent = "", list[Sequence[int]]()
     try:
         async with driver_in_transaction(session) as driver, _ended_by_loss(driver):
             name = f"{into.schema}.{into.name}" if into.schema else into.name
@@ -62,7 +59,7 @@ async def send(
 
 
 async def _data(
-    pieces: AsyncIterator[Piece], driver: asyncpg.Connection, sent: list[Fitted], tell: Callable[[Piece], None]
+    pieces: AsyncIterator[Piece], driver: asyncpg.Connection, sent: list[Sequence[int]], tell: Callable[[Piece], None]
 ) -> AsyncGenerator[bytes]:
     async for piece in pieces:
         # A lost connection takes writes as if nothing were amiss: without the look at it, the whole source would be
@@ -70,7 +67,7 @@ async def _data(
         if driver.is_closed():
             return
         if piece.fitted is not None:
-            sent.append(piece.fitted)
+            sent.append(piece.fitted.numbers)
         tell(piece)  # before: who waits for data may never come back
         if piece.data:  # the encoder gathers small chunks
             yield piece.data
@@ -78,18 +75,18 @@ async def _data(
             return
 
 
-def _say_where(error: DatabaseError, where: str, sent: Sequence[Fitted]) -> None:
-    """Name the record at which the server stopped, of those that went with this COPY."""
+def _say_where(error: DatabaseError, where: str, sent: Sequence[Sequence[int]]) -> None:
+    """Name the record at which the server stopped, of the numbers of those that went with this COPY."""
     found = _LINE.search(where)
     if found is None:
         return
     line = int(found[1]) - 1
-    for each in sent:
-        if line < len(each.numbers):
+    for numbers in sent:
+        if line < len(numbers):
             column = f", column {found[2]!r}" if found[2] else ""
-            error.add_detail(f"it is record {each.numbers[line]:,}{column}")
+            error.add_detail(f"it is record {numbers[line]:,}{column}")
             return
-        line -= len(each.numbers)
+        line -= len(numbers)
 
 
 @asynccontextmanager
