@@ -30,7 +30,7 @@ from dal.copy.sending import Into, send
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.staging import Published, Staging, is_of_a_row
 from dal.copy.stream import Piece, Stream, up_to_end
-from dal.errors import CopyError, DatabaseError
+from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
 # So many records are kept until the server has taken them, to be able to send them again.
 SEGMENT_ROWS: Final = 65_536
@@ -76,6 +76,9 @@ class Load:
         # Where several connections load, they share a staging table, which has this name.
         self.is_staged = shared is not None or conflict.is_settled_by_key
         self.staging = Staging(session, plan, shared)
+        self.staged = 0
+        # A shared table is filled by several, and what was odd comes last.
+        self._is_in_order = shared is None
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
@@ -93,7 +96,7 @@ class Load:
         async with self.judging():
             await self.take(pieces)
             if self.is_staged:
-                await self.publish()
+                await self.publish(self.staged)
         await self.staging.drop()
 
     async def take(self, pieces: AsyncIterator[Piece]) -> None:
@@ -132,8 +135,10 @@ class Load:
         self._ledger.tell(piece)
 
     def _count(self, rows: int) -> None:
-        """Count rows that have come to where they go; those of a staging table are counted when they leave it."""
-        if not self.is_staged:
+        """Count rows that have come to where they go first."""
+        if self.is_staged:
+            self.staged += rows
+        else:
             self._ledger.inserted += rows
 
     async def _by_segments(self, pieces: AsyncIterator[Piece]) -> None:
@@ -186,32 +191,43 @@ class Load:
         self.staging.forget()
         return await self._publish_texts(as_texts(self._plan, sent), self.staging.target)
 
-    async def publish(self) -> None:
-        """Bring what is in the staging table into the table."""
-        await self._know()
+    async def publish(self, rows: int) -> None:
+        """Bring the *rows* of the staging table into the table."""
         settlement = self._settlement
-        rows = await self.staging.waiting()
-        await self._settle_duplicates(settlement)
-        way = self.staging.publish_typed if self._ledger.rejecting else self.staging.publish_all
-        done = await way(settlement)
+        if self._conflict.duplicates == "error":
+            await self._refuse_duplicates(settlement)
+        done = await self._merged(settlement)
         self._ledger.inserted += done.inserted
         self._ledger.updated += done.written - done.inserted
         self._ledger.skipped += rows - done.written - len(done.broken)
         self._ledger.reject(done.broken)
+
+    async def _merged(self, settlement: Settlement) -> Published:
+        if self._ledger.rejecting:
+            await self._know()
+            await self._leave_out_duplicates(settlement)
+            return await self.staging.publish_typed(settlement)
+        if settlement.clause and settlement.fresh is None and self._conflict.duplicates == "last":
+            await self._leave_out_duplicates(settlement)  # of those that are skipped the server keeps the first
+        try:
+            async with self._session.begin_nested():
+                return await self.staging.publish_all(settlement, is_ordered=not self._is_in_order)
+        except CardinalityViolation:
+            await self._leave_out_duplicates(settlement)
+            return await self.staging.publish_all(settlement, is_ordered=not self._is_in_order)
+
+    async def _leave_out_duplicates(self, settlement: Settlement) -> None:
+        if settlement.key:
+            last = self._conflict.duplicates == "last"
+            await self.staging.ask(settlement.duplicates(self.staging.typed, last=last))
 
     @property
     def _settlement(self) -> Settlement:
         given = {slot.column.name: slot.column for slot in self._plan.filled}
         return settlement_of(self._conflict, self._plan.table, given, self._session.get_bind().dialect)
 
-    async def _settle_duplicates(self, settlement: Settlement) -> None:
-        if not settlement.key:
-            return
-        typed = self.staging.typed
-        if self._conflict.duplicates != "error":
-            await self.staging.ask(settlement.duplicates(typed, last=self._conflict.duplicates == "last"))
-            return
-        for pair in await self.staging.ask(settlement.first_pair(typed)):
+    async def _refuse_duplicates(self, settlement: Settlement) -> None:
+        for pair in await self.staging.ask(settlement.first_pair(self.staging.typed)) if settlement.key else ():
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
                 "duplicates='last' or 'first'. Nothing was loaded."
@@ -222,7 +238,7 @@ class Load:
         if not self._odd:
             return
         await self._know()
-        odd, self._odd = self._odd, []
+        odd, self._odd, self._is_in_order = self._odd, [], False
         done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target)
         self._ledger.reject(done.broken)
         self._count(done.inserted)

@@ -34,13 +34,15 @@ class Publication:
     values: Sequence[str]
     conflict: str = ""
     fresh: str | None = None
+    is_ordered: bool = True
     checks: Sequence[tuple[str, str]] = ()
 
     def insert(self, where: str) -> str:
-        """Insert the rows of which *where* is true, in the order of the records."""
+        """Insert the rows of which *where* is true, in the order of the records unless that is theirs already."""
+        order = f"ORDER BY s.{RECORD} " if self.is_ordered else ""
         return (
             f"INSERT INTO {self.target} ({', '.join(self.columns)}) SELECT {', '.join(self.values)} "
-            f"FROM {self.staging} s WHERE {where} ORDER BY s.{RECORD} {self.conflict}"
+            f"FROM {self.staging} s WHERE {where} {order}{self.conflict}"
         )
 
     def counted(self, where: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final, NamedTuple
 
@@ -120,11 +121,6 @@ class Staging:
         await self.ask(f"CREATE TEMPORARY TABLE {name} {definition}")
         self._made.append(name)
 
-    async def waiting(self) -> int:
-        """Count the records that fit."""
-        (row,) = await self.ask(f"SELECT count(*) AS rows FROM {self.typed}")
-        return int(row["rows"])
-
     async def publish_texts(self, target: str) -> Published:
         """Bring all texts into *target*, or say why not; the server reads them."""
         casts = [f"CAST(s.{name} AS {self._types[each]})" for each, name in self.columns.items()]
@@ -142,9 +138,9 @@ class Staging:
         rest = await self._one_by_one(self._of_typed(self.suspect, settlement))
         return Published(done.inserted + rest.inserted, done.written + rest.written, rest.broken)
 
-    async def publish_all(self, settlement: Settlement) -> Published:
+    async def publish_all(self, settlement: Settlement, *, is_ordered: bool) -> Published:
         """Bring all that fits into the table, or raise the server's error."""
-        return await self._written(self._of_typed(self.typed, settlement))
+        return await self._written(replace(self._of_typed(self.typed, settlement), is_ordered=is_ordered))
 
     def _of_typed(self, staging: str, settlement: Settlement) -> Publication:
         columns = list(self.columns.values())

@@ -38,12 +38,12 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
             await Staging(session, plan, shared).make_typed(shared=True)
         try:
             with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
-                await _fill(database, plan, _drawn_by_several(records, plan), asked, ledger, shared)
+                rows = await _fill(database, plan, _drawn_by_several(records, plan), asked, ledger, shared)
                 async with database.writing() as session:
                     load = Load(session, plan, ledger, asked.conflict, shared=shared)
                     await load.begin()
                     async with load.judging():
-                        await load.publish()
+                        await load.publish(rows)
         finally:
             await asyncio.shield(_dropped(database, shared))
     return report_of(ledger, started)
@@ -51,20 +51,21 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
 
 async def _fill(
     database: SessionSource, plan: CopyPlan, records: Records, asked: Asked, ledger: Ledger, shared: str
-) -> None:
-    async def work() -> None:
+) -> int:
+    async def work() -> int:
         async with database.writing() as session:
             load = Load(session, plan, ledger, asked.conflict, shared=shared)
             rows_each = SEGMENT_ROWS if asked.rejecting else None
             async with aclosing(Stream(plan, records, rows_each=rows_each, numbered=True).pieces()) as pieces:
                 await load.take(pieces)
+        return load.staged
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(asked.workers):
-                group.create_task(work())
+            tasks = [group.create_task(work()) for _ in range(asked.workers)]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+    return sum(task.result() for task in tasks)
 
 
 async def _dropped(database: SessionSource, name: str) -> None:
