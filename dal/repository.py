@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CopyReport,
         Csv,
         Form,
+        Ndjson,
         OnCopyOutProgress,
         OnError,
         OnProgress,
@@ -94,7 +95,7 @@ class Repository(Reads[E], WritesInSets[E]):
         commit_every: int | None = None,
         resume: str | None = None,
         workers: int = 1,
-        form: Csv | None = None,
+        form: Csv | Ndjson | None = None,
         on_progress: OnProgress | None = None,
     ) -> CopyReport:
         """Load a file, Arrow data or records of any kind by COPY, all of it or nothing; see `dal.copy.copy_in`."""

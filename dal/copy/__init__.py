@@ -21,7 +21,7 @@ with extra_needed("arrow"):
     from dal.copy.out_reading import What
     from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
-    from dal.copy.text import Csv
+    from dal.copy.text import Csv, Ndjson
 
 __all__ = [
     "Action",
@@ -33,6 +33,7 @@ __all__ = [
     "Csv",
     "CsvOut",
     "Form",
+    "Ndjson",
     "NdjsonOut",
     "OnCopyOutProgress",
     "OnError",

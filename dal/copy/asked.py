@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from sqlalchemy import ColumnElement
 
 from dal.copy.report import OnProgress
-from dal.copy.text import Csv
+from dal.copy.text import Csv, Ndjson
 from dal.errors import CopyError
 
 # - error: the load fails, or rejects the record.
@@ -82,7 +82,7 @@ class Asked:
     on_progress: OnProgress | None = None
     commit_every: int | None = None
     resume: str | None = None
-    form: Csv | None = None
+    form: Csv | Ndjson | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from dal.copy.load import load
 from dal.copy.parts import copy_in_parts
 from dal.copy.report import CopyReport, OnProgress
 from dal.copy.source import Source
-from dal.copy.text import Csv
+from dal.copy.text import Csv, Ndjson
 from dal.copy.workers import copy_in_by_workers
 from dal.errors import CopyError
 from dal.session import SessionSource
@@ -29,14 +29,15 @@ async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a def
     commit_every: int | None = None,
     resume: str | None = None,
     workers: int = 1,
-    form: Csv | None = None,
+    form: Csv | Ndjson | None = None,
     on_progress: OnProgress | None = None,
 ) -> CopyReport:
     """Load *source* into *table* by COPY, in the transaction of a session or a unit of work, or in one of a `Database`.
 
     Columns are matched by name, after *rename* (theirs to the table's); the fields of plain tuples are the table's
     columns in their order. A file is Parquet, CSV, TSV or NDJSON by its name, which may be a pattern for several, and
-    may be packed by gzip or zstd; "-" is the standard input; *form* says how a text file is written.
+    may be packed by gzip or zstd; "-" is the standard input; *form* says how a text file is written. A list of `Path`
+    is one source.
 
     All of it is loaded or nothing, and nothing is visible to others before; a load that fails leaves its unit of work
     as it was. `on_error="reject"` loads what can be loaded. Memory stays flat: a few chunks of 8,192 records, and

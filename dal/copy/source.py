@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,19 +18,28 @@ from sqlalchemy import Table
 
 from dal.copy.records import CHUNK_ROWS, Chunk, Records
 from dal.copy.rows import rows_of, rows_of_async
-from dal.copy.text import Csv, open_csv, open_ndjson, resolve, suffix_of
+from dal.copy.text import Csv, Input, Ndjson, open_csv, open_ndjson, resolve, suffix_of
 from dal.errors import CopyError
 
-# A path of a file, anything with `__arrow_c_stream__`, or anything that gives records, also asynchronously.
+# A path of a file or a list of such, anything with `__arrow_c_stream__`, or anything that gives records, also
+# asynchronously.
 Source: TypeAlias = str | os.PathLike[str] | Iterable[Any] | AsyncIterable[Any] | Any
 
+Format: TypeAlias = Literal["csv", "tsv", "ndjson", "parquet"]
 
-_DELIMITED: Final = (".csv", ".tsv", ".tab", ".txt")
-_JSON_LINES: Final = (".ndjson", ".jsonl")
+# Of a file's suffix; every other one is Parquet.
+_FORMATS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
 
 
 @asynccontextmanager
-async def open_source(source: Source, positions: Sequence[str], form: Csv | None) -> AsyncGenerator[Records]:
+async def open_source(source: Source, positions: Sequence[str], form: Csv | Ndjson | None) -> AsyncGenerator[Records]:
     """Open *source*; a file is closed at the end.
 
     *positions* are the names of the fields of plain tuples, *form* is how a text file is written.
@@ -39,8 +48,11 @@ async def open_source(source: Source, positions: Sequence[str], form: Csv | None
     if isinstance(source, str | os.PathLike):
         with _opened(resolve(source), form) as records:
             yield records
+    elif _is_files(source):
+        with _opened([path for each in given for path in resolve(each)], form) as records:
+            yield records
     elif isinstance(source, RawIOBase | BufferedIOBase):
-        with open_csv([given], form or Csv()) as records:
+        with _texts([given], form or Csv()) as records:
             yield records
     elif isinstance(source, pa.Table):
         yield Records(given.schema, lambda wanted: _numbered(_chunks_of(given.select(wanted.names))), given.num_rows)
@@ -57,13 +69,26 @@ async def open_source(source: Source, positions: Sequence[str], form: Csv | None
         )
 
 
-def _opened(paths: Sequence[Path], form: Csv | None) -> AbstractContextManager[Records]:
-    suffix = suffix_of(paths[0])
-    if form is None and suffix in _JSON_LINES:
-        return open_ndjson(paths)
-    if form is not None or suffix in _DELIMITED or str(paths[0]) == "-":
-        return open_csv(paths, form)
-    return _open_parquets(paths)
+def format_of(path: Path) -> Format:
+    """Tell by its name what a file is; the standard input is CSV."""
+    return "csv" if str(path) == "-" else _FORMATS.get(suffix_of(path), "parquet")
+
+
+def _is_files(source: object) -> bool:
+    return isinstance(source, list | tuple) and bool(source) and all(isinstance(each, Path) for each in source)
+
+
+def _opened(paths: Sequence[Path], form: Csv | Ndjson | None) -> AbstractContextManager[Records]:
+    named = format_of(paths[0])
+    if form is None and named == "parquet":
+        return _open_parquets(paths)
+    return _texts(paths, Ndjson() if form is None and named == "ndjson" else form)
+
+
+def _texts(inputs: Sequence[Input], form: Csv | Ndjson | None) -> AbstractContextManager[Records]:
+    if isinstance(form, Ndjson):
+        return open_ndjson(inputs, form.dates)
+    return open_csv(inputs, form)
 
 
 @contextmanager

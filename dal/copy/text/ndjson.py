@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -19,6 +20,19 @@ from dal.copy.text.json_lines import Fields, Unfit, fields_of
 from dal.errors import CopyError
 
 _SPACE: Final = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Ndjson:
+    """An NDJSON file, whatever its name; `dates` are as `Csv` has them.
+
+    Raises `CopyError` for dates that are no formats.
+    """
+
+    dates: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str | Sequence[str]])
+
+    def __post_init__(self) -> None:
+        formats_of(self.dates)
 
 
 class _Lines(NamedTuple):
