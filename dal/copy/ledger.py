@@ -23,6 +23,7 @@ from dal.copy.report import OnProgress, Progress, Rejected
 from dal.copy.stream import Piece
 from dal.errors import CopyError
 
+NOTHING: Final = "Nothing was loaded."
 # So many are in the report.
 _SHOWN: Final = 100
 
@@ -33,7 +34,7 @@ class Ledger:
     def __init__(self, records: Records, rejecting: Rejecting | None, on_progress: OnProgress | None) -> None:
         self.rows = self.sent_bytes = self.rejected = 0
         self.inserted = self.updated = self.skipped = 0
-        self.last_record = 0
+        self.last_record = self.committed = 0
         self.shown: list[Rejected] = []
         self.rejecting = rejecting
         self._records, self._on_progress = records, on_progress
@@ -57,17 +58,31 @@ class Ledger:
             self.rows += len(piece.fitted.numbers)
             self.last_record = max(self.last_record, _last_of(piece.fitted))
             self._read_bytes = piece.fitted.end_bytes
-        if self._on_progress is not None and (piece.is_end or piece.fitted is not None):
-            self._on_progress(
-                Progress(
-                    self.rows,
-                    self._records.total_rows,
-                    self.sent_bytes,
-                    self.rejected,
-                    self._read_bytes,
-                    self._records.total_bytes,
-                )
+        if piece.is_end or piece.fitted is not None:
+            self._tell_progress()
+
+    def commit(self) -> None:
+        """Note that all up to here is committed."""
+        self.committed = self.last_record
+        self._tell_progress()
+
+    @property
+    def fate(self) -> str:
+        """What becomes of the records if the load fails now."""
+        return f"The first {self.committed:,} records are settled and stay." if self.committed else NOTHING
+
+    def _tell_progress(self) -> None:
+        if self._on_progress is not None:
+            progress = Progress(
+                self.rows,
+                self._records.total_rows,
+                self.sent_bytes,
+                self.rejected,
+                self._read_bytes,
+                self._records.total_bytes,
+                self.committed,
             )
+            self._on_progress(progress)
 
     def flush(self) -> None:
         """Bring what is rejected to the files, before it is committed that it was."""
@@ -79,7 +94,7 @@ class Ledger:
         if not broken:
             return
         if self.rejecting is None:
-            raise refusal(broken[0])
+            raise CopyError(f"{described(broken[0])}. {self.fate}")
         self.rejected += len(broken)
         self.shown += map(_shown, broken[: _SHOWN - len(self.shown)])
         if self.rejecting.to is not None:
@@ -89,7 +104,7 @@ class Ledger:
         if self.rejecting.at_most is not None and self.rejected > self.rejecting.at_most:
             raise CopyError(
                 f"{self.rejected:,} records were rejected, and at most {self.rejecting.at_most:,} may be: the last is "
-                f"{described(broken[-1])}. Nothing was loaded."
+                f"{described(broken[-1])}. {self.fate}"
             )
 
 
@@ -97,11 +112,6 @@ def _last_of(fitted: Fitted) -> int:
     last = [fitted.numbers[-1]] if len(fitted.numbers) else []
     others = [each.number for each in fitted.odd] + [each.number for each in fitted.broken]
     return max(last + others, default=0)
-
-
-def refusal(broken: Broken) -> CopyError:
-    """Say why a load failed of one record."""
-    return CopyError(f"{described(broken)}. Nothing was loaded.")
 
 
 def described(broken: Broken) -> str:

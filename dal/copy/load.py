@@ -230,7 +230,7 @@ class Load:
         for pair in await self.staging.ask(settlement.first_pair(self.staging.typed)) if settlement.key else ():
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
-                "duplicates='last' or 'first'. Nothing was loaded."
+                f"duplicates='last' or 'first'. {self._ledger.fate}"
             )
 
     async def _ask_of_odd(self) -> None:

@@ -19,6 +19,7 @@ from dal.copy.records import Chunk, Chunks, Records
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.stream import Stream, up_to_end
+from dal.errors import DatabaseError
 from dal.session import SessionSource
 
 
@@ -39,7 +40,12 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
         plan = plan_copy(table, records, asked.rename, dialect)
         with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
             if checkpoint is None or not checkpoint.is_done:
-                await _load(database, plan, records, asked, ledger, checkpoint)
+                try:
+                    await _load(database, plan, records, asked, ledger, checkpoint)
+                except DatabaseError as error:
+                    if ledger.committed:
+                        error.add_detail(ledger.fate)
+                    raise
     return report_of(ledger, started)
 
 
@@ -65,6 +71,7 @@ async def _load(
                 if checkpoint is not None:
                     await checkpoint.advance(session, ledger.last_record, ledger.inserted - before)
                 ledger.flush()
+            ledger.commit()
             if checkpoint is not None:
                 checkpoint.advanced(ledger.last_record)
     if checkpoint is not None:

@@ -9,7 +9,10 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a load has come; `total_rows` and `total_bytes`, of its file, are None where the source does not know."""
+    """How far a load has come; `total_rows` and `total_bytes`, of its file, are None where the source does not know.
+
+    Of a load that commits on its way, so many records are `committed`, loaded or rejected.
+    """
 
     rows: int
     total_rows: int | None
@@ -17,6 +20,7 @@ class Progress:
     rejected: int = 0
     read_bytes: int | None = None
     total_bytes: int | None = None
+    committed: int = 0
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
