@@ -8,13 +8,14 @@ from dal.errors import DALError, extra_needed
 
 
 def main() -> None:
-    """Run the command line; an error of dal is one line and exit code 2, Ctrl-C is exit code 130."""
+    """Run the command line; an error of dal or of usage is one line and exit code 2, Ctrl-C is exit code 130."""
     try:
         with extra_needed("cli"):
-            from dal.cli.commands import app
-        app()
+            from dal.cli.commands import run
+        code = run()
     except DALError as error:
-        sys.exit(_fail(error))
+        code = _fail(error)
+    sys.exit(code)
 
 
 def _fail(error: DALError) -> int:

@@ -6,11 +6,16 @@ import asyncio
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, cast
 
 import typer
 
+from dal.cli.load_command import load
+from dal.cli.usage import Usage
 from dal.errors import extra_needed
+
+# ClickException, click's or typer's own copy of it, for which typer has no public name.
+_REFUSED: Final = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 
 app = typer.Typer(
     help="Async data access for PostgreSQL on SQLAlchemy, asyncpg and Alembic.",
@@ -18,6 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(load)
+
+
+def run() -> int:
+    """Do what the command line says; gives the exit code. Raises `Usage` for a line that says nothing."""
+    try:
+        code = app(standalone_mode=False)
+    except _REFUSED as error:
+        message = error.format_message()  # empty where the help was printed instead
+        if message:
+            raise Usage(" ".join(message.split())) from None
+        return int(error.exit_code)
+    return code if isinstance(code, int) else 0
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,128 @@
+"""What `dal load` is asked to do: its options, checked, as the values that `copy_in` takes.
+
+Pure, but for the files it looks for. Refuses: connecting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dal.cli.load_form import FileOptions, form_of, pairs
+from dal.cli.usage import Usage
+from dal.config import DatabaseConfig
+from dal.copy import Action, Conflict, Csv, Ndjson, OnError, Rejecting
+from dal.copy.text import resolve
+from dal.pool_config import PoolConfig
+
+__all__ = ["FileOptions", "LoadAsked", "RowOptions", "asked_of"]
+
+_REJECTS = (".csv", ".tsv", ".ndjson", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """What was typed about the table and its rows; None or nothing where nothing was."""
+
+    table: str
+    schema: str | None
+    rename: Sequence[str]
+    on_conflict: Action
+    key: Sequence[str]
+    update: Sequence[str]
+    duplicates: Literal["last", "first", "error"] | None
+    on_error: OnError | None
+    rejects: str | None
+    max_rejects: int | None
+    commit_every: int | None
+    resume: str | None
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAsked:
+    """One load, ready to be run."""
+
+    config: DatabaseConfig
+    paths: Sequence[Path]
+    form: Csv | Ndjson | None
+    table: str
+    schema: str | None
+    rename: Mapping[str, str]
+    conflict: Conflict
+    on_error: OnError | Rejecting
+    commit_every: int | None
+    resume: str | None
+    dry_run: bool
+
+    @property
+    def is_in_parts(self) -> bool:
+        """Whether it commits on its way."""
+        return self.commit_every is not None or self.resume is not None
+
+
+def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_rows: RowOptions) -> LoadAsked:
+    """Check what was typed. Raises `Usage`, `CopyError` or `ConfigError`; nothing was opened then."""
+    if not url:
+        raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
+    paths = _paths_of(files)
+    asked = LoadAsked(
+        config=DatabaseConfig.from_url(url, pool=PoolConfig(size=1, min_idle=0)),
+        paths=paths,
+        form=form_of(of_files, paths),
+        table=of_rows.table,
+        schema=of_rows.schema,
+        rename=pairs("--rename", of_rows.rename),
+        conflict=_conflict_of(of_rows),
+        on_error=_on_error_of(of_rows, paths),
+        commit_every=of_rows.commit_every,
+        resume=of_rows.resume,
+        dry_run=of_rows.dry_run,
+    )
+    _refuse_parts(asked)
+    return asked
+
+
+def _paths_of(files: Sequence[str]) -> list[Path]:
+    paths = list(dict.fromkeys(path for each in files for path in resolve(each)))
+    if Path("-") in paths and len(paths) > 1:
+        raise Usage("the standard input is loaded alone: leave out - or the other files.")
+    return paths
+
+
+def _conflict_of(options: RowOptions) -> Conflict:
+    if options.update and options.on_conflict != "update":
+        raise Usage("--update names columns for --on-conflict update: give that too, or leave it out.")
+    if options.on_conflict not in ("skip", "update") and (options.key or options.duplicates):
+        raise Usage("--key and --duplicates are for --on-conflict skip and update: give that too, or leave them out.")
+    return Conflict(
+        options.on_conflict, options.key, list(options.update) or None, duplicates=options.duplicates or "last"
+    )
+
+
+def _on_error_of(options: RowOptions, paths: Sequence[Path]) -> OnError | Rejecting:
+    if options.rejects is None and options.max_rejects is None:
+        return options.on_error or "abort"
+    if options.on_error == "abort":
+        raise Usage("--rejects and --max-rejects are for --on-error reject, not abort.")
+    if options.rejects is not None:
+        _check_rejects(Path(options.rejects), paths)
+    return Rejecting(options.rejects, options.max_rejects)
+
+
+def _check_rejects(path: Path, paths: Sequence[Path]) -> None:
+    if path.suffix not in _REJECTS:
+        raise Usage(f"--rejects is {path}: give a name that ends in {', '.join(_REJECTS)}.")
+    if not path.parent.is_dir():
+        raise Usage(f"--rejects is {path}, and there is no folder {path.parent}.")
+    if path.exists() and any(each.exists() and path.samefile(each) for each in paths):
+        raise Usage(f"--rejects is {path}, which is loaded: it would be overwritten. Give another name.")
+
+
+def _refuse_parts(asked: LoadAsked) -> None:
+    if asked.is_in_parts and asked.dry_run:
+        raise Usage("--dry-run rolls back at the end: leave out --commit-every and --resume.")
+    if asked.is_in_parts and asked.conflict.action == "replace":
+        raise Usage("--on-conflict replace is one transaction: leave out --commit-every and --resume.")

@@ -1,0 +1,81 @@
+"""What `dal load` did: one table, or one JSON object, on the standard output.
+
+Texts of records and of the server are shown with their control characters spelt out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table as Shown
+from rich.text import Text
+from sqlalchemy import Table
+
+from dal.copy import CopyReport, Rejected
+
+# So many rejects are in the table; the JSON object has all that the report holds.
+_SHOWN: Final = 10
+
+
+def show(report: CopyReport, table: Table, *, dry_run: bool) -> None:
+    """Print the table."""
+    title = f"what would be loaded into {table.fullname}" if dry_run else f"loaded into {table.fullname}"
+    shown = Shown(title=Text(printable(title)), title_justify="left", show_header=False)
+    shown.add_column("what", no_wrap=True)
+    shown.add_column("how much", overflow="fold")
+    for what, number in _figures(report).items():
+        shown.add_row(what, number)
+    if report.rejected:
+        shown.add_section()
+    for each in report.rejects[:_SHOWN]:
+        shown.add_row(f"record {each.record:,}", Text(_reason(each)))
+    if report.rejected > _SHOWN:
+        shown.add_row("", f"and {report.rejected - _SHOWN:,} more")
+    Console(highlight=False).print(shown)
+
+
+def show_json(report: CopyReport, table: Table, *, dry_run: bool) -> None:
+    """Print the JSON object."""
+    typer.echo(json.dumps(_object(report, table, dry_run=dry_run)))
+
+
+def printable(text: str) -> str:
+    """Spell out what is no character to print: nothing may steer a terminal, or make two lines of one."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _figures(report: CopyReport) -> dict[str, str]:
+    return {
+        "loaded": f"{report.rows:,} rows",
+        "updated": f"{report.updated:,}",
+        "skipped": f"{report.skipped:,}",
+        "rejected": f"{report.rejected:,}",
+        "seconds": f"{report.seconds:,.2f}",
+        "rows/s": f"{report.rows_per_s:,.0f}",
+        "sent": f"{report.sent_bytes:,} bytes",
+    }
+
+
+def _reason(each: Rejected) -> str:
+    column = "" if each.column is None else f"column {each.column!r}: "
+    constraint = "" if each.constraint is None else f" (constraint {each.constraint!r})"
+    return printable(f"{column}{each.reason}{constraint}")
+
+
+def _object(report: CopyReport, table: Table, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "table": table.fullname,
+        "dry_run": dry_run,
+        "loaded": report.rows,
+        "updated": report.updated,
+        "skipped": report.skipped,
+        "rejected": report.rejected,
+        "seconds": round(report.seconds, 3),
+        "rows_per_s": round(report.rows_per_s),
+        "sent_bytes": report.sent_bytes,
+        "rejects": [asdict(each) for each in report.rejects],
+    }
