@@ -23,8 +23,10 @@ _SHOWN: Final = 10
 
 def show(report: CopyReport, table: Table, *, dry_run: bool) -> None:
     """Print the table."""
-    title = f"what would be loaded into {table.fullname}" if dry_run else f"loaded into {table.fullname}"
-    shown = Shown(title=Text(printable(title)), title_justify="left", show_header=False)
+    console = Console(highlight=False)
+    title = f"{table.fullname}, rolled back: this would be loaded" if dry_run else table.fullname
+    console.print(Text(printable(title)))
+    shown = Shown(show_header=False)
     shown.add_column("what", no_wrap=True)
     shown.add_column("how much", overflow="fold")
     for what, number in _figures(report).items():
@@ -35,7 +37,7 @@ def show(report: CopyReport, table: Table, *, dry_run: bool) -> None:
         shown.add_row(f"record {each.record:,}", Text(_reason(each)))
     if report.rejected > _SHOWN:
         shown.add_row("", f"and {report.rejected - _SHOWN:,} more")
-    Console(highlight=False).print(shown)
+    console.print(shown)
 
 
 def show_json(report: CopyReport, table: Table, *, dry_run: bool) -> None:
@@ -50,13 +52,13 @@ def printable(text: str) -> str:
 
 def _figures(report: CopyReport) -> dict[str, str]:
     return {
-        "loaded": f"{report.rows:,} rows",
+        "loaded": f"{report.rows:,}",
         "updated": f"{report.updated:,}",
         "skipped": f"{report.skipped:,}",
         "rejected": f"{report.rejected:,}",
         "seconds": f"{report.seconds:,.2f}",
         "rows/s": f"{report.rows_per_s:,.0f}",
-        "sent": f"{report.sent_bytes:,} bytes",
+        "bytes": f"{report.sent_bytes:,}",
     }
 
 

@@ -33,11 +33,11 @@ def run_load(asked: LoadAsked, *, as_json: bool) -> int:
             report, table = interruption.run(load.run())
         except asyncio.CancelledError:
             return _fail(load.interrupted, INTERRUPTED)
-        except Usage:
-            raise
-        except (DALError, OSError) as error:
-            if interruption.is_asked:  # the source that was woken says so, too
+        except Exception as error:
+            if interruption.is_asked:  # whatever the cancellation has become in the source, or under SQLAlchemy
                 return _fail(load.interrupted, INTERRUPTED)
+            if isinstance(error, Usage) or not isinstance(error, DALError | OSError):
+                raise
             return _fail(_words(error), FAILED)
     (show_json if as_json else show)(report, table, dry_run=asked.dry_run)
     return REJECTED if report.rejected else 0
