@@ -47,7 +47,7 @@ class Command:
         found: dict[str, object] = json.loads(done.stdout)
         return found
 
-    def start(self, *arguments: str, **pipes: int) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Begin, with what is typed to it by hand."""
         return subprocess.Popen(
             [*DAL, *arguments],
@@ -55,7 +55,7 @@ class Command:
             env=self.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            **{"stderr": subprocess.PIPE, **pipes},
+            stderr=stderr,
             preexec_fn=_listen_to_signals,  # noqa: PLW1509 # nothing else runs in this process yet
         )
 

@@ -115,6 +115,20 @@ async def _has(outside, rows):
     return await count(outside, "account") >= rows
 
 
+async def test_a_second_ctrl_c_leaves_at_once_a_source_that_gives_nothing(dal, outside):
+    os.mkfifo(dal.folder / "a.csv")
+    process = dal.start("load", "a.csv", "--table", "account")
+    with await asyncio.to_thread((dal.folder / "a.csv").open, "wb") as source:
+        await asyncio.to_thread(source.write, HEAD + _rows(0, 200_000))
+        await until_running(outside, "COPY")
+        await until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT))
+    said = process.communicate()[1].decode()
+    assert (process.returncode, said.count("\n")) == (130, 1), said
+    assert said.startswith("dal: interrupted again: left at once")
+    await until_none_left(outside)
+    assert await count(outside, "account") == 0
+
+
 def _read(terminal):
     """Read what a terminal was sent, until its other side is closed."""
     data = b""
