@@ -10,6 +10,7 @@ from typing import Annotated, Final, cast
 
 import typer
 
+from dal.cli.dump_command import dump
 from dal.cli.load_command import load
 from dal.cli.usage import Usage
 from dal.errors import extra_needed
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(load)
+app.command()(dump)
 
 
 def run() -> int:

@@ -17,7 +17,7 @@ from dal.copy import Action, Conflict, Csv, Ndjson, OnError, Rejecting
 from dal.copy.text import resolve
 from dal.pool_config import PoolConfig
 
-__all__ = ["FileOptions", "LoadAsked", "RowOptions", "asked_of"]
+__all__ = ["FileOptions", "LoadAsked", "RowOptions", "asked_of", "config_of"]
 
 _REJECTS = (".csv", ".tsv", ".ndjson", ".jsonl")
 
@@ -65,11 +65,9 @@ class LoadAsked:
 
 def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_rows: RowOptions) -> LoadAsked:
     """Check what was typed. Raises `Usage`, `CopyError` or `ConfigError`; nothing was opened then."""
-    if not url:
-        raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
     paths = _paths_of(files)
     asked = LoadAsked(
-        config=DatabaseConfig.from_url(url, pool=PoolConfig(size=1, min_idle=0)),
+        config=config_of(url),
         paths=paths,
         form=form_of(of_files, paths),
         table=of_rows.table,
@@ -83,6 +81,13 @@ def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_ro
     )
     _refuse_parts(asked)
     return asked
+
+
+def config_of(url: str | None) -> DatabaseConfig:
+    """Take *url* for one connection; raises `Usage` if there is none, and `ConfigError` if it is none."""
+    if not url:
+        raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
+    return DatabaseConfig.from_url(url, pool=PoolConfig(size=1, min_idle=0))
 
 
 def _paths_of(files: Sequence[str]) -> list[Path]:

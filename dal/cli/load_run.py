@@ -32,13 +32,13 @@ def run_load(asked: LoadAsked, *, as_json: bool) -> int:
         try:
             report, table = interruption.run(load.run())
         except asyncio.CancelledError:
-            return _fail(load.interrupted, INTERRUPTED)
+            return fail(load.interrupted, INTERRUPTED)
         except Exception as error:
             if interruption.is_asked:  # whatever the cancellation has become in the source, or under SQLAlchemy
-                return _fail(load.interrupted, INTERRUPTED)
-            if isinstance(error, Usage) or not isinstance(error, DALError | OSError):
+                return fail(load.interrupted, INTERRUPTED)
+            if isinstance(error, Usage) or (said := words(error)) is None:
                 raise
-            return _fail(_words(error), FAILED)
+            return fail(said, FAILED)
     (show_json if as_json else show)(report, table, dry_run=asked.dry_run)
     return REJECTED if report.rejected else 0
 
@@ -106,12 +106,16 @@ class _Load:
         )
 
 
-def _words(error: DALError | OSError) -> str:
+def words(error: BaseException) -> str | None:
+    """Say in a line what failed; None is what nobody expects, and wants its traceback."""
     if isinstance(error, DALError):
         return str(error)
-    return f"{error.filename or 'a file'}: {(error.strerror or type(error).__name__).lower()}. Nothing was loaded."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {(error.strerror or type(error).__name__).lower()}."
+    return None
 
 
-def _fail(message: str, code: int) -> int:
+def fail(message: str, code: int) -> int:
+    """Say what failed, on the standard error; gives *code*."""
     typer.echo(f"dal: {printable(message)}", err=True)
     return code
