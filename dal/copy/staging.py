@@ -7,6 +7,7 @@ Refuses: deciding which records go this way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,6 +39,10 @@ _DEFERRED: Final = """
 SELECT format('%I.%I', nspname, conname) AS name FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace
 WHERE conrelid = $1::text::regclass AND condeferred
 """
+
+
+# What EXPLAIN is told, to run a statement and count, and to measure nothing.
+_COUNTING: Final = "ANALYZE, TIMING OFF, COSTS OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON"
 
 
 class Published(NamedTuple):
@@ -180,11 +185,18 @@ class Staging:
 
     async def _written(self, publication: Publication) -> Published:
         if publication.fresh is not None:
-            (row,) = await self.ask(publication.counted("true"))
-            return Published(row["inserted"], row["written"], [])
+            return await self._counted(publication)
         connection = await self.session.connection()
         rows = (await connection.exec_driver_sql(publication.insert("true"))).rowcount
         return Published(rows, rows, [])
+
+    async def _counted(self, publication: Publication) -> Published:
+        """Let the server's own counters tell new rows from updated ones: a mark returned of each costs a tenth more."""
+        (row,) = await self.ask(f"EXPLAIN ({_COUNTING}) {publication.insert('true')}")
+        ((found,),) = (json.loads(each) if isinstance(each, str) else each for each in row.values())
+        plan = found["Plan"]
+        inserted, met = int(plan["Tuples Inserted"]), int(plan["Conflicting Tuples"])
+        return Published(inserted, inserted + met - int(plan.get("Rows Removed by Conflict Filter", 0)), [])
 
     async def _one_by_one(self, publication: Publication) -> Published:
         (row,) = await self.ask(f"SELECT count(*) AS rows, max({ROW}) AS last FROM {publication.staging}")
