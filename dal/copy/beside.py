@@ -44,6 +44,31 @@ class Beside:
         return result
 
 
+class Here:
+    """Does the jobs in the event loop, for those that keep Python's lock all the time."""
+
+    def __init__(self) -> None:
+        self._result: Any = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._result = None
+
+    async def begin(self, job: Callable[[], Any]) -> None:
+        """Do *job*, after the tasks that wait."""
+        await asyncio.sleep(0)
+        self._result = job()
+
+    async def last(self) -> Any:
+        """Give the last job's result."""
+        result, self._result = self._result, None
+        return result
+
+
 async def _settled(job: Future[Any] | None) -> None:
     """Wait for the end of *job*: what it writes to must not be closed under it."""
     if job is None:

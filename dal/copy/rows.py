@@ -35,6 +35,7 @@ def rows_of(source: Iterable[Any], positions: Sequence[str]) -> Records:
     rows = iter(source)
     first = list(islice(rows, 1))
     kind = _kind_of(first, positions)
+    held = isinstance(source, list | tuple)
     total = len(source) if isinstance(source, Sequence) else None
 
     def chunks(wanted: pa.Schema) -> Iterator[Chunk]:
@@ -43,7 +44,7 @@ def rows_of(source: Iterable[Any], positions: Sequence[str]) -> Records:
             yield _chunk(kind, wanted, taken, done)
             done += len(taken)
 
-    return Records(_schema(kind), chunks, total, is_values=True)
+    return Records(_schema(kind), chunks, total, is_values=True, is_held=held)
 
 
 async def rows_of_async(source: AsyncIterable[Any], positions: Sequence[str]) -> Records:

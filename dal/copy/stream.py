@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from dal.copy.beside import Beside
+from dal.copy.beside import Beside, Here
 from dal.copy.encoding import Encoder, encoder_of
 from dal.copy.fitting import Fitted, fitted
 from dal.copy.plan import CopyPlan
 from dal.copy.publishing import RECORD
-from dal.copy.records import Chunk, Records
+from dal.copy.records import CHUNK_ROWS, Chunk, Records
+from dal.copy.values import pc
+
+# The numbers of a chunk, to be added to.
+_COUNTED: Final = pa.array(range(CHUNK_ROWS), pa.int64())
 
 
 class Piece(NamedTuple):
@@ -38,20 +42,22 @@ class Stream:
         self._more = (pa.field(RECORD, pa.int64()),) if numbered else ()
         self._chunks = records.chunks(plan.wanted)
         self._rows_each = rows_each
+        # What is in memory is made of Python's values under Python's lock: a thread would only wait for it.
+        self._is_held = records.is_held
         self._rows = 0
         self._is_begun = False
         self._encoder: Encoder | None = None
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """Give the pieces; the last one ends a COPY, also of a source without records."""
-        async with Beside() as thread:
+        async with Here() if self._is_held else Beside() as thread:
             await self._begin(thread)
             while (made := await thread.last()) is not None:
                 await self._begin(thread)
                 for piece in made:
                     yield piece
 
-    async def _begin(self, thread: Beside) -> None:
+    async def _begin(self, thread: Beside | Here) -> None:
         """Have the next chunk made into pieces."""
         if isinstance(self._chunks, AsyncIterator):
             chunk = await anext(self._chunks, None)
@@ -99,4 +105,9 @@ async def up_to_end(first: Piece, rest: AsyncIterator[Piece]) -> AsyncIterator[P
 
 def with_numbers(found: Fitted) -> pa.RecordBatch:
     """Give the records with their numbers."""
-    return found.batch.append_column(RECORD, pa.array(found.numbers, pa.int64()))
+    numbers = found.numbers
+    if isinstance(numbers, range):
+        given = pc.add(_COUNTED.slice(0, len(numbers)), pa.scalar(numbers.start, pa.int64()))
+    else:
+        given = pa.array(numbers, pa.int64())
+    return found.batch.append_column(RECORD, given)
