@@ -31,7 +31,7 @@ format: $(VENV)/.dev ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench-copy: $(VENV)/.bench ## Parquet by copy_in against psql's \copy (writes bench/results/)
+bench-copy: $(VENV)/.bench ## loads by copy_in against psql, ADBC, the drivers and SQLAlchemy (writes bench/results/)
 	@exec $(BIN)/python -m bench.copy_in
 
 bench-testkit: $(VENV)/.bench ## what a test costs on the test kit, against pytest-postgresql (writes bench/results/)
