@@ -5,7 +5,7 @@ Refuses: knowing what is loaded, and by whom.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -114,13 +114,17 @@ class Bench:
     async def measure(self, part: Part) -> None:
         """Have everyone of *part* load in turn; each load is checked."""
         contenders = [Contender(name, partial(self._load, part, name)) for name in part.ways]
-        print(f"{part.name}: {part.rows:,} rows into {part.table}", flush=True)
+        await self.take_turns(part.name, part.rows, contenders, {name: way.does for name, way in part.ways.items()})
+
+    async def take_turns(self, part: str, rows: int, contenders: Sequence[Contender], does: Mapping[str, str]) -> None:
+        """Run everyone in turn, and keep what they took for *rows*, and what each *does*."""
+        print(f"{part}: {rows:,} rows", flush=True)
         rounds = await alternate(contenders, self.size.rounds)
-        self.report.rounds_s |= {f"{part.name} {name}": seconds for name, seconds in rounds.items()}
-        self.report.facts.setdefault("rows", {})[part.name] = part.rows
-        self.report.facts.setdefault("contenders", {})[part.name] = {n: way.does for n, way in part.ways.items()}
-        rates = {name: part.rows / seconds for name, seconds in medians(rounds).items()}
-        self.report.beside(f"{part.name}_rows_per_s", rates, digits=0)
+        self.report.rounds_s |= {f"{part} {name}": seconds for name, seconds in rounds.items()}
+        self.report.facts.setdefault("rows", {})[part] = rows
+        self.report.facts.setdefault("contenders", {})[part] = dict(does)
+        rates = {name: rows / seconds for name, seconds in medians(rounds).items()}
+        self.report.beside(f"{part}_rows_per_s", rates, digits=0)
 
     async def _load(self, part: Part, name: str) -> float:
         way = part.ways[name]

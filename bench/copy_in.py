@@ -9,6 +9,7 @@ its connecting.
 - dirt: the CSV with 1 % of its records bad, beside the clean one, into a table with constraints.
 - tuples, dicts, upsert: what Python holds, beside the drivers and SQLAlchemy.
 - arrow: a table of Arrow's, beside ADBC.
+- out: the other way, by `copy_out` into Parquet, beside `\copy` into CSV.
 - resident: what memory a load takes, of 0.1, 1 and 10 million rows, in processes of their own.
 
 Everyone takes turns; each round begins with another, and ratios are taken within a round. Between two loads, outside of
@@ -31,6 +32,7 @@ from bench.copy_bench import Bench, Size
 from bench.copy_dirt import dirt
 from bench.copy_files import files, lineitem
 from bench.copy_objects import dicts, tuples, upsert
+from bench.copy_out import out
 from bench.copy_resident import resident
 from bench.copy_rows import KEYED, SHOP, STRICT, TABLE
 from bench.order_lines import TABLE as LINES
@@ -52,6 +54,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "dicts": dicts,
     "upsert": upsert,
     "arrow": arrow,
+    "out": out,
     "resident": resident,
 }
 

@@ -30,6 +30,7 @@ TITLES: Final = {
     "dicts": ("dal copy_in", "Load {rows:,} mappings of 5"),
     "upsert": ("dal copy_in", "Upsert {rows:,} tuples, half of them there already"),
     "arrow": ("dal copy_in", "Load an Arrow table of {rows:,} rows"),
+    "out": ("dal copy_out,\nParquet", "Write {rows:,} rows of 5 columns into a file"),
 }
 # The one that is shown first, and has no other name than the benchmark's.
 _FIRST: Final = "lineitem"
