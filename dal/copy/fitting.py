@@ -15,7 +15,7 @@ from sqlalchemy.types import NullType
 from dal.copy.plan import CopyPlan, Slot, spelt
 from dal.copy.records import Broken, Chunk
 from dal.copy.texts import text_of
-from dal.copy.values import MISFITS, Make, Misfit
+from dal.copy.values import MISFITS, Make, Misfit, pc
 
 # An array, or a list of Python's values.
 Column: TypeAlias = Any
@@ -72,10 +72,21 @@ def _misfits(plan: CopyPlan, given: Sequence[Column], made: Sequence[Any]) -> di
     """Find the records of which nothing is made, and the column of each because of which it is none: a final one."""
     found: dict[int, Slot] = {}
     for slot, column, array in zip(plan.slots, given, made, strict=True):
-        for index in () if array is not None else _misfits_of(slot.make, column, 0, len(column)):
+        for index in () if array is not None else _misfits_in(slot, column):
             if slot.is_final or index not in found:
                 found[index] = slot
     return found
+
+
+def _misfits_in(slot: Slot, column: Column) -> Iterable[int]:
+    """Find those that do not look right at once, where values have a look, and the others by halving."""
+    if slot.look is None:
+        return _misfits_of(slot.make, column, 0, len(column))
+    looks = pc.coalesce(pc.match_substring_regex(column, slot.look), pa.scalar(value=True))
+    right = pc.indices_nonzero(looks)
+    rest = column.take(right)
+    odd = [] if _made(slot.make, rest) is not None else _misfits_of(slot.make, rest, 0, len(rest))
+    return [*pc.indices_nonzero(pc.invert(looks)).to_pylist(), *(right[at].as_py() for at in odd)]
 
 
 def _misfits_of(make: Make, column: Column, start: int, end: int) -> Iterable[int]:

@@ -101,3 +101,18 @@ _PARSERS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., pa.Array]], ...
     (pa.types.is_decimal, _exactly),
     (pa.types.is_string, _exactly),
 )
+
+
+# What most values look like: those that do not are found at once, where to find them by trying takes a while.
+_LOOKS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
+    (pa.types.is_integer, r"^-?\d{1,18}$"),
+    (pa.types.is_floating, r"^-?\d+(\.\d*)?([eE][-+]?\d{1,2})?$"),
+    (pa.types.is_decimal, r"^-?\d+(\.\d*)?$"),
+    (pa.types.is_date, r"^\d{4}-\d{2}-\d{2}$"),
+    (pa.types.is_timestamp, r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?"),
+)
+
+
+def look_of(target: pa.DataType) -> str | None:
+    """Give a regular expression of what most values of *target* look like; of all others the server is asked."""
+    return next((look for is_kind, look in _LOOKS if is_kind(target)), None)

@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine import Dialect
 
 from dal.copy.defaults import Generate, default_of
-from dal.copy.parsing import parser_of
+from dal.copy.parsing import look_of, parser_of
 from dal.copy.records import Records
 from dal.copy.texts import text_of
 from dal.copy.values import Make, maker_of, without_nul
@@ -59,7 +59,7 @@ class Slot:
 
     `make` is given an array, or a list of Python's values, and raises one of `dal.copy.values.MISFITS`. `text` gives
     what PostgreSQL reads one value from, and raises `Misfit` for what must not be loaded; if `is_final`, that is all of
-    which `make` makes nothing.
+    which `make` makes nothing. Where few are misfits, they are found by the `look` that most values have.
     """
 
     column: Column[Any]
@@ -68,6 +68,7 @@ class Slot:
     make: Make
     text: Callable[[Any], str | None]
     is_final: bool = False
+    look: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _slot(column: Column[Any], field: pa.Field, records: Records, target: pa.Dat
     if records.is_text:
         parse = parser_of(sent)
         assert parse is not None  # noqa: S101 # or it would be sent as text
-        return Slot(column, field.name, sent, parse, write)
+        return Slot(column, field.name, sent, parse, write, look=look_of(sent))
     if target is None:
         make = _strings if _string(None, field.type) else _texts(write)
         return Slot(column, field.name, sent, make, write)
