@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from itertools import chain, islice
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 from sqlalchemy import Column, inspect
@@ -18,6 +18,9 @@ from sqlalchemy.orm import InstanceState
 
 from dal.copy.records import CHUNK_ROWS, Broken, Chunk, Records
 from dal.errors import CopyError
+
+# Of records that are in memory: so many are sent in one go, and the server has them while the next are made.
+HELD_ROWS: Final = 4_096
 
 _Get: TypeAlias = Callable[[Any], Any]
 
@@ -40,7 +43,7 @@ def rows_of(source: Iterable[Any], positions: Sequence[str]) -> Records:
 
     def chunks(wanted: pa.Schema) -> Iterator[Chunk]:
         every, done = chain(first, rows), 0
-        while taken := list(islice(every, CHUNK_ROWS)):
+        while taken := list(islice(every, HELD_ROWS if held else CHUNK_ROWS)):
             yield _chunk(kind, wanted, taken, done)
             done += len(taken)
 
