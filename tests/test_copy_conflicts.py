@@ -240,3 +240,14 @@ async def test_a_merge_of_texts_that_are_too_long_may_reject(db):
     records = [{"id": 1, "address": "::1", "name": "four"}, {"id": 2, "address": "::1", "name": "fiveandmore"}]
     report = await Hosts(db).copy_in(records, on_conflict="skip", on_error="reject")
     assert (report.rows, report.rejected) == (1, 1)
+
+
+async def test_the_report_is_a_table_of_what_was_done_and_where_the_time_went(db):
+    records = [_price(1, 1), _price(9, 9), _price(10, "x")]
+    report = await Prices(db).copy_in(records, on_conflict="update", on_error="reject")
+    assert set(report.phases) == {"copy", "judge", "publish"}
+    assert sum(report.phases.values()) <= report.seconds
+    lines = str(report).splitlines()
+    assert lines[0].split() == ["rows", "1"]
+    assert lines[1].split() == ["updated", "1"]
+    assert lines[-1].startswith("record 3: ")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -35,6 +36,7 @@ class Ledger:
         self.rows = self.sent_bytes = self.rejected = 0
         self.inserted = self.updated = self.skipped = 0
         self.last_record = self.committed = 0
+        self.phases: dict[str, float] = {}
         self.shown: list[Rejected] = []
         self.rejecting = rejecting
         self._records, self._on_progress = records, on_progress
@@ -49,6 +51,15 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._files.close()
+
+    @contextmanager
+    def phase(self, name: str) -> Generator[None]:
+        """Add the block's time to a phase."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + perf_counter() - started
 
     def tell(self, piece: Piece) -> None:
         """Note what was sent."""

@@ -63,6 +63,7 @@ def report_of(ledger: Ledger, started: float) -> CopyReport:
         ledger.skipped,
         ledger.rejected,
         tuple(ledger.shown),
+        ledger.phases,
     )
 
 
@@ -118,7 +119,8 @@ class Load:
 
     async def _fill(self, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]) -> int:
         into = self._into_typed if self.is_staged else self._straight
-        return await send(self._session, into, pieces, tell)
+        with self._ledger.phase("copy"):
+            return await send(self._session, into, pieces, tell)
 
     @property
     def _straight(self) -> Into:
@@ -168,7 +170,8 @@ class Load:
                 return
         async for piece in segment:
             keep(piece)
-        done = await self._refused(sent)
+        with self._ledger.phase("judge"):
+            done = await self._refused(sent)
         self._is_refused = bool(done.broken)
         self._count(done.inserted)
         self._ledger.reject(done.broken)
@@ -182,7 +185,7 @@ class Load:
             async with self._session.begin_nested():
                 await self.staging.make_typed()
                 await send(self._session, self._into_typed, sent_again(self._plan, sent), _silent)
-                done = await self.staging.publish_typed(self._settlement)
+                done = await self.staging.publish_typed(self._settlement, is_ordered=False)
                 await self.staging.drop()
                 return done
         except DatabaseError as error:
@@ -196,7 +199,8 @@ class Load:
         settlement = self._settlement
         if self._conflict.duplicates == "error":
             await self._refuse_duplicates(settlement)
-        done = await self._merged(settlement)
+        with self._ledger.phase("publish"):
+            done = await self._merged(settlement)
         self._ledger.inserted += done.inserted
         self._ledger.updated += done.written - done.inserted
         self._ledger.skipped += rows - done.written - len(done.broken)
@@ -206,7 +210,7 @@ class Load:
         if self._ledger.rejecting:
             await self._know()
             await self._leave_out_duplicates(settlement)
-            return await self.staging.publish_typed(settlement)
+            return await self.staging.publish_typed(settlement, is_ordered=not self._is_in_order)
         if settlement.clause and settlement.fresh is None and self._conflict.duplicates == "last":
             await self._leave_out_duplicates(settlement)  # of those that are skipped the server keeps the first
         try:
@@ -239,7 +243,8 @@ class Load:
             return
         await self._know()
         odd, self._odd, self._is_in_order = self._odd, [], False
-        done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target)
+        with self._ledger.phase("judge"):
+            done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target)
         self._ledger.reject(done.broken)
         self._count(done.inserted)
 

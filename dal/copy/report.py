@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -42,6 +42,8 @@ class CopyReport:
     """What a load did: rows as the server counted them, and bytes as they were sent.
 
     `rows` were inserted, `updated` and `skipped` were there; of the `rejected`, `rejects` are the first hundred.
+    `phases` are the seconds of `copy` (reading, encoding and sending), `judge` (records that the server refused, or was
+    asked of) and `publish` (out of a staging table); what is left went to opening and committing. As a string, a table.
     """
 
     rows: int
@@ -51,6 +53,16 @@ class CopyReport:
     skipped: int = 0
     rejected: int = 0
     rejects: tuple[Rejected, ...] = ()
+    phases: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __str__(self) -> str:
+        figures = {name: getattr(self, name) for name in ("rows", "updated", "skipped", "rejected", "sent_bytes")}
+        lines = [f"{name:<10} {number:>15,}" for name, number in figures.items()]
+        lines += [
+            f"{name:<10} {seconds:>15,.3f} s" for name, seconds in {"seconds": self.seconds, **self.phases}.items()
+        ]
+        lines.append(f"{'rows_per_s':<10} {self.rows_per_s:>15,.0f}")
+        return "\n".join(lines + [f"record {each.record:,}: {each.reason}" for each in self.rejects])
 
     @property
     def rows_per_s(self) -> float:

@@ -135,10 +135,10 @@ class Staging:
             columns, casts = [*columns, RECORD], [*casts, f"s.{RECORD}"]
         return await self._one_by_one(Publication(self.texts, target, columns, casts, checks=checks))
 
-    async def publish_typed(self, settlement: Settlement) -> Published:
+    async def publish_typed(self, settlement: Settlement, *, is_ordered: bool) -> Published:
         """Bring all that fits into the table, those first that no known constraint speaks against."""
         await self._set_suspects_aside(settlement)
-        whole = self._of_typed(self.typed, settlement)
+        whole = replace(self._of_typed(self.typed, settlement), is_ordered=is_ordered)
         done = await self._at_once(whole)
         rest = await self._one_by_one(self._of_typed(self.suspect, settlement))
         return Published(done.inserted + rest.inserted, done.written + rest.written, rest.broken)
