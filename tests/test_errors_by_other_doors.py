@@ -71,7 +71,8 @@ async def test_a_flush_names_the_foreign_key(anywhere):
     assert (caught.value.table, caught.value.constraint) == ("entry", "fk_entry_account_id_account")
 
 
-@pytest.mark.parametrize("kind", ROWS)
+# A NUL is refused before it is sent.
+@pytest.mark.parametrize("kind", [kind for kind in ROWS if kind is not errors.CharacterNotInRepertoire])
 async def test_a_copy_names_what_is_refused(anywhere, kind):
     row, sqlstate = ROWS[kind]
     schema = pa.schema({"id": pa.int32(), "owner": pa.string(), "balance": pa.int32()})
