@@ -43,6 +43,17 @@ async def test_all_loaded_is_exit_code_0_and_a_table(dal, outside):
     assert await count(outside, "account") == 3
 
 
+async def test_several_connections_load_at_once(dal, outside):
+    done = dal.load(dal.accounts("a.csv", 1, 2, 3), "--workers", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert await count(outside, "account") == 3
+
+
+async def test_workers_publish_once(dal):
+    line = _one_line(dal.load(dal.accounts("a.csv", 1), "--workers", "2", "--commit-every", "5"), 2)
+    assert "--workers publish in one transaction" in line
+
+
 async def test_json_is_one_object_and_nothing_else(dal):
     done = dal.load("--json", dal.accounts("a.csv", 1, 2))
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)

@@ -38,6 +38,7 @@ class RowOptions:
     max_rejects: int | None
     commit_every: int | None
     resume: str | None
+    workers: int
     dry_run: bool
 
 
@@ -55,6 +56,7 @@ class LoadAsked:
     on_error: OnError | Rejecting
     commit_every: int | None
     resume: str | None
+    workers: int
     dry_run: bool
 
     @property
@@ -67,7 +69,7 @@ def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_ro
     """Check what was typed. Raises `Usage`, `CopyError` or `ConfigError`; nothing was opened then."""
     paths = _paths_of(files)
     asked = LoadAsked(
-        config=config_of(url),
+        config=config_of(url, of_rows.workers),
         paths=paths,
         form=form_of(of_files, paths),
         table=of_rows.table,
@@ -77,17 +79,18 @@ def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_ro
         on_error=_on_error_of(of_rows, paths),
         commit_every=of_rows.commit_every,
         resume=of_rows.resume,
+        workers=of_rows.workers,
         dry_run=of_rows.dry_run,
     )
     _refuse_parts(asked)
     return asked
 
 
-def config_of(url: str | None) -> DatabaseConfig:
-    """Take *url* for one connection; raises `Usage` if there is none, and `ConfigError` if it is none."""
+def config_of(url: str | None, connections: int = 1) -> DatabaseConfig:
+    """Take *url* for so many connections; raises `Usage` if there is none, and `ConfigError` if it is none."""
     if not url:
         raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
-    return DatabaseConfig.from_url(url, pool=PoolConfig(size=1, min_idle=0))
+    return DatabaseConfig.from_url(url, pool=PoolConfig(size=connections, min_idle=0))
 
 
 def _paths_of(files: Sequence[str]) -> list[Path]:
@@ -129,5 +132,7 @@ def _check_rejects(path: Path, paths: Sequence[Path]) -> None:
 def _refuse_parts(asked: LoadAsked) -> None:
     if asked.is_in_parts and asked.dry_run:
         raise Usage("--dry-run rolls back at the end: leave out --commit-every and --resume.")
+    if asked.workers > 1 and (asked.is_in_parts or asked.dry_run):
+        raise Usage("--workers publish in one transaction: leave out --commit-every, --resume and --dry-run.")
     if asked.is_in_parts and asked.conflict.action == "replace":
         raise Usage("--on-conflict replace is one transaction: leave out --commit-every and --resume.")

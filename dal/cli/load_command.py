@@ -84,6 +84,9 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
     resume: Annotated[
         str | None, typer.Option(metavar="NAME", help="Go on with the load of this name.", rich_help_panel=_PARTS)
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Load by so many connections at once.", rich_help_panel=_PARTS)
+    ] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Do everything, say what it did, and roll it back.")
     ] = False,
@@ -123,6 +126,7 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
             max_rejects,
             commit_every,
             resume,
+            workers,
             dry_run,
         ),
     )

@@ -68,6 +68,8 @@ class _Load:
         """What became of a load that was interrupted."""
         if self.asked.is_in_parts:
             return f"interrupted: the first {self.committed:,} records are settled and stay."
+        if self.asked.workers > 1:
+            return "interrupted: everything is loaded, or nothing."
         outcome = Outcome.OPEN if self.transaction is None else self.transaction.outcome
         if outcome is Outcome.COMMITTED and not self.asked.dry_run:
             return "interrupted after the COMMIT: everything is loaded."
@@ -80,7 +82,7 @@ class _Load:
             self.committed = progress.committed
             on_progress(progress)
 
-        if self.asked.is_in_parts:
+        if self.asked.is_in_parts or self.asked.workers > 1:
             return await self._copy(db, table, told)
         self.transaction = db.begin(verify_commit=not self.asked.dry_run)
         async with self.transaction as session:
@@ -101,6 +103,7 @@ class _Load:
             on_error=asked.on_error,
             commit_every=asked.commit_every,
             resume=asked.resume,
+            workers=asked.workers,
             form=asked.form,
             on_progress=told,
         )
