@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pyarrow as pa
@@ -45,6 +46,7 @@ class Kills:
     rng: random.Random
     faults: Counter[str] = field(default_factory=Counter)
     loads: int = 0
+    name: str = field(default_factory=lambda: uuid4().hex)  # the server keeps the loads of all runs
 
     async def run(self, times: int) -> None:
         """End loads *times* times, and let the last one end by itself; look at the table after each that did."""
@@ -52,8 +54,9 @@ class Kills:
         while sum(self.faults.values()) < times:
             if await self._loader(self._fault()) == 0:
                 await self._check()
-        while await self._loader(None) != 0:
-            pass
+            sys.stderr.write(f"\r{sum(self.faults.values())} faults, {self.loads} whole loads ")
+        if await self._loader(None) != 0:
+            raise AssertionError("a load has failed that nothing was done to")
         await self._check()
 
     def _fault(self) -> str:
@@ -64,7 +67,15 @@ class Kills:
         """Run a loader, and end it if it has not ended by itself; gives its exit status."""
         url = self.network.url if fault == "network cut" else self.url
         process = subprocess.Popen(  # noqa: ASYNC220 # which ends in a second
-            [sys.executable, "-m", "tests.copy_kills", "--load", _spelt(url), str(self.file), f"load {self.loads}"],
+            [
+                sys.executable,
+                "-m",
+                "tests.copy_kills",
+                "--load",
+                _spelt(url),
+                str(self.file),
+                f"load {self.name} {self.loads}",
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
@@ -75,6 +86,8 @@ class Kills:
             if process.poll() is None:
                 self.faults[fault] += 1
                 await self._do(fault, process)
+            elif process.returncode != 0:
+                raise AssertionError("a load has failed that nothing was done to")
         try:
             return await asyncio.to_thread(process.wait, 30)
         finally:

@@ -251,7 +251,9 @@ async def test_an_observer_hears_of_a_connection_that_broke(database_url, outsid
         before = observer.count()[f"{NAME}use_time"]
         async with db.engine.connect() as connection:
             pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+            driver = (await connection.get_raw_connection()).driver_connection
             await outside.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            await until(driver.is_closed)  # the server's end of it may be known later
             await connection.invalidate()
         assert observer.count()[f"{NAME}use_time"] == before + 1
         assert db.pool.status().totals.lost == 1
