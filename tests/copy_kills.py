@@ -30,6 +30,8 @@ from dal.copy import copy_in
 from dal.testing import EmbeddedServer, Network
 from dal.testing.background import Background
 
+# A server that is ended at once loses what it has said is committed, unless told otherwise.
+DURABLE = {"synchronous_commit": "on"}
 # Without a key, so that a record that is loaded twice is there twice.
 TABLE = Table("killed", MetaData(), Column("id", BigInteger), Column("words", Text))
 
@@ -174,7 +176,11 @@ def main() -> None:
         asyncio.run(load(*arguments.load))
         return
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, EmbeddedServer("kills") as server, through(server.tcp_url) as network:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedServer("kills", settings=DURABLE) as server,
+        through(server.tcp_url) as network,
+    ):
         file = Path(folder) / "records.parquet"
         write(file, arguments.records)
         kills = Kills(
