@@ -6,9 +6,9 @@ A repository never commits and holds no state: it is bound to a `Database`, wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, get_args, get_origin
 
 from sqlalchemy import ColumnExpressionArgument, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,18 +22,12 @@ from dal.write import WritesInSets
 
 if TYPE_CHECKING:
     from dal.copy import (
-        Action,
         ArrowBatches,
-        Conflict,
+        CopyOptions,
         CopyOutReport,
         CopyReport,
-        Csv,
         Form,
-        Ndjson,
         OnCopyOutProgress,
-        OnError,
-        OnProgress,
-        Rejecting,
         Source,
         Target,
     )
@@ -85,37 +79,13 @@ class Repository(Reads[E], WritesInSets[E]):
                 await session.delete(entity)
             await session.flush()
 
-    async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a default
-        self,
-        source: Source,
-        *,
-        rename: Mapping[str, str] | None = None,
-        on_conflict: Action | Conflict = "error",
-        on_error: OnError | Rejecting = "abort",
-        commit_every: int | None = None,
-        resume: str | None = None,
-        workers: int = 1,
-        form: Csv | Ndjson | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> CopyReport:
+    async def copy_in(self, source: Source, **options: Unpack[CopyOptions]) -> CopyReport:
         """Load a file, Arrow data or records of any kind by COPY, all of it or nothing; see `dal.copy.copy_in`."""
         from dal.copy import copy_in  # not above: it needs an extra
 
         table = self._model.__table__
         assert isinstance(table, Table)  # noqa: S101 # declarative classes map tables
-        return await copy_in(
-            self._source,
-            table,
-            source,
-            rename=rename,
-            on_conflict=on_conflict,
-            on_error=on_error,
-            commit_every=commit_every,
-            resume=resume,
-            workers=workers,
-            form=form,
-            on_progress=on_progress,
-        )
+        return await copy_in(self._source, table, source, **options)
 
     async def copy_out(
         self,

@@ -125,6 +125,41 @@ async def test_what_is_rejected_goes_to_a_file_with_its_reasons(db, tmp_path):
     assert set(lines[1:]) == {'"2","1","jar 2","-1"', '"3","1",,"5"', "tuple", '"4","1","jar 4","x,y"'}
 
 
+async def test_what_is_rejected_goes_to_a_table_of_the_same_transaction(db, outside):
+    records = [_jar(1), _jar(2, grams=-1), _jar(4, grams="x\0y"), (1, 2)]
+    with pytest.raises(RuntimeError):
+        async with Store(db) as store:
+            await store.jars.copy_in(records, on_error=Rejecting(table="public.reject_kept"))
+            raise RuntimeError
+    assert await outside.fetchval("SELECT to_regclass('reject_kept')") is None
+    for _ in range(2):
+        await Jars(db).copy_in(records, on_error=Rejecting(table="reject_kept"), on_conflict="skip")
+    rows = await outside.fetch("SELECT *, fields::text AS said FROM reject_kept ORDER BY rejected_at, record")
+    assert [row["record"] for row in rows] == [2, 3, 4] * 2
+    assert (rows[0]["target"], rows[0]["constraint"], rows[0]["sqlstate"]) == (
+        "reject_jar",
+        "grams_are_positive",
+        "23514",
+    )
+    assert json.loads(rows[1]["said"])["grams"] == repr("x\0y")
+    assert (rows[2]["said"], rows[2]["line"]) == (None, "tuple")
+
+
+async def test_files_of_an_earlier_load_are_written_anew(db, tmp_path):
+    rejecting = Rejecting(tmp_path / "bad.csv")
+    await Jars(db).copy_in([_jar(1), _jar(2, grams=-1)], on_error=rejecting)
+    await Jars(db).copy_in([_jar(3)], on_error=rejecting)
+    assert (tmp_path / "bad.csv").read_text() == '"id","shelf_id","label","grams"\n'
+    assert (tmp_path / "bad.csv.reasons.ndjson").read_text() == ""
+
+
+async def test_what_is_loaded_is_not_overwritten_by_what_is_rejected(db, tmp_path):
+    file = tmp_path / "jars.csv"
+    file.write_text("id,label,grams\n1,a,1\n")
+    with pytest.raises(CopyError, match=r"rejected records would overwrite .*jars\.csv, which is loaded"):
+        await Jars(db).copy_in(tmp_path / "*.csv", on_error=Rejecting(file))
+
+
 async def test_more_rejects_than_may_be_fail_the_load(db, outside):
     with pytest.raises(CopyError, match="2 records were rejected, and at most 1 may be: the last is record 3"):
         await Jars(db).copy_in([_jar(1), _jar(2, grams=-1), _jar(3, grams=-1)], on_error=Rejecting(at_most=1))

@@ -119,3 +119,17 @@ async def test_a_unit_of_work_commits_once(db):
     async with UnitOfWork(db) as unit:
         with pytest.raises(CopyError, match="a unit of work is one transaction"):
             await Accounts(unit).copy_in([(1, "a", 1)], commit_every=1)
+
+
+async def test_what_was_rejected_before_a_load_was_ended_stays_in_the_file(db, tmp_path):
+    def records(breaks_at=None):
+        for id_, owner, balance in _records(1, 30_000, breaks_at=breaks_at):
+            yield (id_, None if id_ in (5, 29_000) else owner, balance)
+
+    rejecting = Rejecting(tmp_path / "bad.csv")
+    with pytest.raises(Broke):
+        await Accounts(db).copy_in(records(25_000), commit_every=5_000, resume="rejects", on_error=rejecting)
+    await Accounts(db).copy_in(records(), commit_every=5_000, resume="rejects", on_error=rejecting)
+    assert (tmp_path / "bad.csv").read_text().splitlines() == ['"id","owner","balance"', '"5",,"5"', '"29000",,"29000"']
+    lines = (tmp_path / "bad.csv.reasons.ndjson").read_text().splitlines()
+    assert [json.loads(line)["record"] for line in lines] == [5, 29_000]

@@ -15,9 +15,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import INET
 
 from dal import Database
 from dal.copy import Conflict, copy_in
+from dal.errors import UniqueViolation
 
 METADATA = MetaData()
 ODD = Table(
@@ -121,3 +123,15 @@ async def test_a_row_may_refer_to_another_of_the_same_load(db, outside, parents_
     report = await copy_in(db, TREE, [(500, 501), (501, None), (502, 777)], on_error="reject")
     assert (report.rows, report.rejected, report.rejects[0].record) == (2, 1, 3)
     assert await outside.fetchval("SELECT count(*) FROM target_tree") == 201
+
+
+async def test_an_error_names_no_other_record_where_texts_have_lines_of_their_own(db):
+    table = Table("target_lines", MetaData(), Column("words", Text), Column("address", INET, unique=True))
+    async with db.begin() as session:
+        await session.run_sync(lambda session: table.create(session.connection()))
+        with pytest.raises(UniqueViolation) as plain:
+            await copy_in(session, table, [("one", "::1"), ("two", "::2"), ("three", "::1")])
+        with pytest.raises(UniqueViolation) as lines:
+            await copy_in(session, table, [("one", "::1"), ("two\nlines", "::2"), ("three", "::1"), ("four", "::4")])
+    assert "it is record 3" in str(plain.value)
+    assert "it is record" not in str(lines.value)

@@ -35,6 +35,7 @@ class RowOptions:
     duplicates: Literal["last", "first", "error"] | None
     on_error: OnError | None
     rejects: str | None
+    rejects_table: str | None
     max_rejects: int | None
     commit_every: int | None
     resume: str | None
@@ -111,13 +112,13 @@ def _conflict_of(options: RowOptions) -> Conflict:
 
 
 def _on_error_of(options: RowOptions, paths: Sequence[Path]) -> OnError | Rejecting:
-    if options.rejects is None and options.max_rejects is None:
+    if options.rejects is None and options.rejects_table is None and options.max_rejects is None:
         return options.on_error or "abort"
     if options.on_error == "abort":
-        raise Usage("--rejects and --max-rejects are for --on-error reject, not abort.")
+        raise Usage("--rejects, --rejects-table and --max-rejects are for --on-error reject, not abort.")
     if options.rejects is not None:
         _check_rejects(Path(options.rejects), paths)
-    return Rejecting(options.rejects, options.max_rejects)
+    return Rejecting(options.rejects, options.max_rejects, options.rejects_table)
 
 
 def _check_rejects(path: Path, paths: Sequence[Path]) -> None:

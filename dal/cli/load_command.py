@@ -53,6 +53,10 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
         str | None,
         typer.Option(metavar="FILE", help="Write them to this .csv, .tsv or .ndjson.", rich_help_panel=_ERRORS),
     ] = None,
+    rejects_table: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Insert them into this table, made if needed.", rich_help_panel=_ERRORS),
+    ] = None,
     max_rejects: Annotated[
         int | None, typer.Option(min=0, help="Fail if there are more.", rich_help_panel=_ERRORS)
     ] = None,
@@ -123,6 +127,7 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
             duplicates,
             on_error,
             rejects,
+            rejects_table,
             max_rejects,
             commit_every,
             resume,

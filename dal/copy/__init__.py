@@ -6,7 +6,7 @@ Needs the extra `arrow`.
 from dal.errors import extra_needed
 
 with extra_needed("arrow"):
-    from dal.copy.asked import Action, Conflict, OnError, Rejecting
+    from dal.copy.asked import Action, Conflict, CopyOptions, OnError, Rejecting
     from dal.copy.entry import copy_in
     from dal.copy.out import (
         ArrowBatches,
@@ -27,6 +27,7 @@ __all__ = [
     "Action",
     "ArrowBatches",
     "Conflict",
+    "CopyOptions",
     "CopyOutProgress",
     "CopyOutReport",
     "CopyReport",

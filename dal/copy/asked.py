@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
 
 from sqlalchemy import ColumnElement
 
@@ -64,28 +64,47 @@ class Conflict:
 class Rejecting:
     """Load what can be loaded. What cannot is written, with its fields, to the file *to* (.csv, .tsv, .ndjson).
 
-    The reasons go beside it, one JSON object for each record, to a file of the same name and `.reasons.ndjson`. More
-    than *at_most* rejected records fail the load.
+    The reasons go beside it, one JSON object for each record, to a file of the same name and `.reasons.ndjson`. Both
+    are written anew when the load begins; one that is gone on with adds to them. More than *at_most* rejected records
+    fail the load. The *table* takes them with the load's own transaction, and is made if it is not there; its columns:
+    `target`, `load` (the name to resume by), `record`, `reason`, `column`, `constraint`, `sqlstate`, `fields` (jsonb),
+    `line` and `rejected_at`.
     """
 
     to: str | os.PathLike[str] | None = None
     at_most: int | None = None
+    table: str | None = None
+
+
+class CopyOptions(TypedDict, total=False):
+    """How a load differs from all of it, or nothing, by one connection; see `dal.copy.copy_in`."""
+
+    rename: Mapping[str, str]
+    on_conflict: Action | Conflict
+    on_error: OnError | Rejecting
+    commit_every: int | None
+    resume: str | None
+    workers: int
+    form: Csv | Ndjson | None
+    on_progress: OnProgress | None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that a load is asked to do."""
+    """All that a load is asked to do: `CopyOptions`, checked."""
 
-    rename: Mapping[str, str] = field(default_factory=dict)
-    conflict: Conflict = field(default_factory=Conflict)
-    rejecting: Rejecting | None = None
-    on_progress: OnProgress | None = None
+    rename: Mapping[str, str] = field(default_factory=dict[str, str])
+    on_conflict: Action | Conflict = "error"
+    on_error: OnError | Rejecting = "abort"
     commit_every: int | None = None
     resume: str | None = None
-    form: Csv | Ndjson | None = None
     workers: int = 1
+    form: Csv | Ndjson | None = None
+    on_progress: OnProgress | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.on_error, Rejecting) and self.on_error not in get_args(OnError):
+            raise CopyError(f"on_error= is 'abort', 'reject' or Rejecting(...), not {self.on_error!r}.")
         if self.workers < 1:
             raise CopyError(f"workers= is a number of connections, at least 1, not {self.workers}.")
         if self.workers > 1 and self.is_in_parts:
@@ -96,20 +115,18 @@ class Asked:
             raise CopyError("on_conflict='replace' is one transaction: leave out commit_every= and resume=.")
 
     @property
+    def conflict(self) -> Conflict:
+        """What to do with a record whose row is there."""
+        return self.on_conflict if isinstance(self.on_conflict, Conflict) else Conflict(self.on_conflict)
+
+    @property
+    def rejecting(self) -> Rejecting | None:
+        """What becomes of records that cannot be loaded; None is to abort."""
+        if isinstance(self.on_error, Rejecting):
+            return self.on_error
+        return Rejecting() if self.on_error == "reject" else None
+
+    @property
     def is_in_parts(self) -> bool:
         """Whether it commits on its way."""
         return self.commit_every is not None or self.resume is not None
-
-
-def conflict_of(given: Action | Conflict) -> Conflict:
-    """Take a name for what it stands for."""
-    return given if isinstance(given, Conflict) else Conflict(given)
-
-
-def rejecting_of(given: OnError | Rejecting) -> Rejecting | None:
-    """Take a name for what it stands for; None is to abort."""
-    if isinstance(given, Rejecting):
-        return given
-    if given not in get_args(OnError):
-        raise CopyError(f"on_error= is 'abort', 'reject' or Rejecting(...), not {given!r}.")
-    return Rejecting() if given == "reject" else None

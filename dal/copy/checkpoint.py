@@ -3,8 +3,6 @@
 So a load that is killed goes on exactly where its last commit was, whatever became of that commit's answer.
 """
 
-# of a constant
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
+from typing import Unpack
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dal.copy.asked import Action, Asked, Conflict, OnError, Rejecting, conflict_of, rejecting_of
+from dal.copy.asked import Asked, CopyOptions
 from dal.copy.load import load
 from dal.copy.parts import copy_in_parts
-from dal.copy.report import CopyReport, OnProgress
-from dal.copy.source import Source
-from dal.copy.text import Csv, Ndjson
+from dal.copy.report import CopyReport
+from dal.copy.source import Source, files_of
 from dal.copy.workers import copy_in_by_workers
 from dal.errors import CopyError
 from dal.session import SessionSource
 
 
-async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a default
-    target: AsyncSession | SessionSource,
-    table: Table,
-    source: Source,
-    *,
-    rename: Mapping[str, str] | None = None,
-    on_conflict: Action | Conflict = "error",
-    on_error: OnError | Rejecting = "abort",
-    commit_every: int | None = None,
-    resume: str | None = None,
-    workers: int = 1,
-    form: Csv | Ndjson | None = None,
-    on_progress: OnProgress | None = None,
+async def copy_in(
+    target: AsyncSession | SessionSource, table: Table, source: Source, **options: Unpack[CopyOptions]
 ) -> CopyReport:
     """Load *source* into *table* by COPY, in the transaction of a session or a unit of work, or in one of a `Database`.
 
@@ -51,16 +40,8 @@ async def copy_in(  # noqa: PLR0913 # each is a choice of its own, and has a def
 
     Raises `CopyError` for records that do not fit, by number and column, and the errors of the server.
     """
-    asked = Asked(
-        rename=rename or {},
-        conflict=conflict_of(on_conflict),
-        rejecting=rejecting_of(on_error),
-        on_progress=on_progress,
-        commit_every=commit_every,
-        resume=resume,
-        form=form,
-        workers=workers,
-    )
+    asked = Asked(**options)
+    _refuse_to_overwrite(source, asked)
     if isinstance(target, AsyncSession):
         _refuse_parts(asked)
         return await load(target, table, source, asked)
@@ -80,3 +61,9 @@ def _refuse_parts(asked: Asked) -> None:
             "a unit of work is one transaction on one connection: load with commit_every=, resume= and workers= from a "
             "Database."
         )
+
+
+def _refuse_to_overwrite(source: Source, asked: Asked) -> None:
+    to = None if asked.rejecting is None or asked.rejecting.to is None else Path(asked.rejecting.to)
+    if to is not None and to.exists() and any(each.exists() and to.samefile(each) for each in files_of(source)):
+        raise CopyError(f"rejected records would overwrite {to}, which is loaded: give another name.")

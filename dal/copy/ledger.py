@@ -1,26 +1,23 @@
-"""The books of a load: what was read, sent and rejected; and the files of the rejected.
+"""The books of a load: what was read, sent and rejected.
 
 One bad record ends the load, unless rejects are asked for.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from dal.copy.asked import Rejecting
+from dal.copy.asked import Asked
 from dal.copy.fitting import Fitted
 from dal.copy.records import Broken, Records
-from dal.copy.report import OnProgress, Progress, Rejected
+from dal.copy.rejects import open_rejects
+from dal.copy.report import Progress, Rejected
 from dal.copy.stream import Piece
 from dal.errors import CopyError
 
@@ -30,19 +27,19 @@ _SHOWN: Final = 100
 
 
 class Ledger:
-    """What is known of one load so far."""
+    """What is known of one load so far, into the table *target*; *settled* records of it were before."""
 
-    def __init__(self, records: Records, rejecting: Rejecting | None, on_progress: OnProgress | None) -> None:
+    def __init__(self, records: Records, asked: Asked, target: str, settled: int = 0) -> None:
         self.rows = self.sent_bytes = self.rejected = 0
         self.inserted = self.updated = self.skipped = 0
         self.last_record = self.committed = 0
         self.phases: dict[str, float] = {}
         self.shown: list[Rejected] = []
-        self.rejecting = rejecting
-        self._records, self._on_progress = records, on_progress
+        self.rejecting = asked.rejecting
+        self._records, self._on_progress = records, asked.on_progress
         self._read_bytes: int | None = None
-        self._files = ExitStack()
-        self._sink: _Sink | None = None
+        names = records.schema.names
+        self._rejects = open_rejects(asked.rejecting, names, target, asked.resume, settled) if asked.rejecting else []
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +47,8 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._files.close()
+        for each in self._rejects:
+            each.close()
 
     @contextmanager
     def phase(self, name: str) -> Generator[None]:
@@ -95,10 +93,10 @@ class Ledger:
             )
             self._on_progress(progress)
 
-    def flush(self) -> None:
-        """Bring what is rejected to the files, before it is committed that it was."""
-        if self._sink is not None:
-            self._sink.flush()
+    async def settle(self, session: AsyncSession) -> None:
+        """Keep what was rejected, before it is committed that it was."""
+        for each in self._rejects:
+            await each.settle(session)
 
     def reject(self, broken: Sequence[Broken]) -> None:
         """Note records that cannot be loaded; raises `CopyError` if there are more than may be."""
@@ -108,10 +106,8 @@ class Ledger:
             raise CopyError(f"{described(broken[0])}. {self.fate}")
         self.rejected += len(broken)
         self.shown += map(_shown, broken[: _SHOWN - len(self.shown)])
-        if self.rejecting.to is not None:
-            if self._sink is None:
-                self._sink = self._files.enter_context(_Sink(self.rejecting.to, self._records.schema.names))
-            self._sink.write(broken)
+        for each in self._rejects:
+            each.write(broken)
         if self.rejecting.at_most is not None and self.rejected > self.rejecting.at_most:
             raise CopyError(
                 f"{self.rejected:,} records were rejected, and at most {self.rejecting.at_most:,} may be: the last is "
@@ -141,63 +137,3 @@ def _without_values(broken: Broken) -> str:
 
 def _shown(broken: Broken) -> Rejected:
     return Rejected(broken.number, broken.reason, broken.column, broken.constraint, broken.sqlstate)
-
-
-class _Sink:
-    """The two files of the rejected: one in the source's form, to mend and load again, and one of the reasons."""
-
-    def __init__(self, to: str | os.PathLike[str], names: Sequence[str]) -> None:
-        self._path, self._names = Path(to), list(names)
-        if self._path.suffix not in (".csv", ".tsv", ".ndjson", ".jsonl"):
-            raise CopyError(f"rejected records are written to .csv, .tsv or .ndjson, not to {self._path.name!r}.")
-        self._files = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._records = self._files.enter_context(self._path.open("wb"))
-        reasons = self._path.with_name(f"{self._path.name}.reasons.ndjson")
-        self._reasons = self._files.enter_context(reasons.open("w", encoding="utf-8"))
-        if not self._is_json:
-            self._write_fields([dict.fromkeys(self._names)], header=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._files.close()
-
-    @property
-    def _is_json(self) -> bool:
-        return self._path.suffix not in (".csv", ".tsv")
-
-    def flush(self) -> None:
-        """Bring all to the disk."""
-        self._records.flush()
-        self._reasons.flush()
-
-    def write(self, broken: Iterable[Broken]) -> None:
-        """Write them, with their reasons."""
-        for each in broken:
-            if each.fields is None:
-                self._records.write((each.line or "").rstrip("\r\n").encode() + b"\n")
-            elif self._is_json:
-                self._records.write(json.dumps(dict(each.fields), ensure_ascii=False).encode() + b"\n")
-            else:
-                self._write_fields([each.fields])
-            self._reasons.write(json.dumps(_reason(each), ensure_ascii=False) + "\n")
-
-    def _write_fields(self, records: Sequence[Mapping[str, str | None]], *, header: bool = False) -> None:
-        """Write CSV as COPY has it: an empty text is "", and NULL an empty field."""
-        columns = {name: pa.array([each.get(name) for each in records], pa.string()) for name in self._names}
-        delimiter = "\t" if self._path.suffix == ".tsv" else ","
-        table = pa.table(columns).slice(1 if header else 0)
-        arrow_csv.write_csv(table, self._records, arrow_csv.WriteOptions(include_header=header, delimiter=delimiter))
-
-
-def _reason(each: Broken) -> dict[str, Any]:
-    return {
-        "record": each.number,
-        "reason": each.reason,
-        "column": each.column,
-        "constraint": each.constraint,
-        "sqlstate": each.sqlstate,
-    }

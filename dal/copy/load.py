@@ -43,7 +43,7 @@ async def load(session: AsyncSession, table: Table, source: Source, asked: Asked
     started = time.perf_counter()
     async with open_source(source, positions_of(table), asked.form) as records:
         plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
-        with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
+        with Ledger(records, asked, table.fullname) as ledger:
             one = Load(session, plan, ledger, asked.conflict)
             async with session.begin_nested():
                 stream = Stream(plan, records, rows_each=one.rows_each, numbered=one.is_staged)
@@ -75,11 +75,12 @@ class Load:
     ) -> None:
         self._session, self._plan, self._ledger, self._conflict = session, plan, ledger, conflict
         # Where several connections load, they share a staging table, which has this name.
-        self.is_staged = shared is not None or conflict.is_settled_by_key
+        self._is_shared = shared is not None
+        self.is_staged = self._is_shared or conflict.is_settled_by_key
         self.staging = Staging(session, plan, shared)
         self.staged = 0
         # A shared table is filled by several, and what was odd comes last.
-        self._is_in_order = shared is None
+        self._is_in_order = not self._is_shared
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
@@ -99,6 +100,7 @@ class Load:
             if self.is_staged:
                 await self.publish(self.staged)
         await self.staging.drop()
+        await self._ledger.settle(self._session)
 
     async def take(self, pieces: AsyncIterator[Piece]) -> None:
         """Bring all records to where they go first."""
@@ -146,6 +148,8 @@ class Load:
     async def _by_segments(self, pieces: AsyncIterator[Piece]) -> None:
         while (first := await anext(pieces, None)) is not None:
             await self._segment(up_to_end(first, pieces))
+            if not self._is_shared:
+                await self._ledger.settle(self._session)
             if len(self._odd) >= _ODD_AT_ONCE:
                 await self._ask_of_odd()
         await self._ask_of_odd()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -38,14 +39,15 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
                 await checkpoint.find(session, table.fullname, opened)
         records = opened if checkpoint is None else replace(opened, chunks=_after(opened.chunks, checkpoint.records))
         plan = plan_copy(table, records, asked.rename, dialect)
-        with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
-            if checkpoint is None or not checkpoint.is_done:
-                try:
-                    await _load(database, plan, records, asked, ledger, checkpoint)
-                except DatabaseError as error:
-                    if ledger.committed:
-                        error.add_detail(ledger.fate)
-                    raise
+        if checkpoint is not None and checkpoint.is_done:
+            return CopyReport(0, 0, time.perf_counter() - started)
+        with Ledger(records, asked, table.fullname, 0 if checkpoint is None else checkpoint.records) as ledger:
+            try:
+                await _load(database, plan, records, asked, ledger, checkpoint)
+            except DatabaseError as error:
+                if ledger.committed:
+                    error.add_detail(ledger.fate)
+                raise
     return report_of(ledger, started)
 
 
@@ -70,7 +72,6 @@ async def _load(
                 await load.run(up_to_end(first, pieces))
                 if checkpoint is not None:
                     await checkpoint.advance(session, ledger.last_record, ledger.inserted - before)
-                ledger.flush()
             ledger.commit()
             if checkpoint is not None:
                 checkpoint.advanced(ledger.last_record)
@@ -101,7 +102,7 @@ async def _rest_async(given: AsyncIterator[Chunk], done: int) -> AsyncIterator[C
 
 def _left(chunk: Chunk, done: int) -> Chunk | None:
     broken = [each for each in chunk.broken if each.number > done]
-    at = next((index for index, number in enumerate(chunk.numbers) if number > done), len(chunk.numbers))
+    at = bisect_right(chunk.numbers, done)
     if at == len(chunk.numbers) and not broken:
         return None
     batch = [each[at:] for each in chunk.batch] if isinstance(chunk.batch, list) else chunk.batch.slice(at)

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -20,13 +21,14 @@ from dal.telemetry import statement_sent
 _LINE: Final = re.compile(r"^COPY .*, line (\d+)(?:, column ([^:\n]+))?", re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True)
 class Into:
     """What a COPY fills: `name` in `schema` (the search path's, if it is None), these `columns`."""
 
-    __slots__ = ("columns", "format", "name", "schema")
-
-    def __init__(self, name: str, schema: str | None, columns: Sequence[str], format: Format) -> None:  # noqa: A002 # COPY's word
-        self.name, self.schema, self.columns, self.format = name, schema, list(columns), format
+    name: str
+    schema: str | None
+    columns: Sequence[str]
+    format: Format
 
 
 async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]) -> int:
@@ -41,9 +43,13 @@ async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], 
             name = f"{into.schema}.{into.name}" if into.schema else into.name
             with statement_sent(f"COPY {name} FROM STDIN") as statement:
                 try:
-                    async with aclosing(_data(pieces, driver, sent, tell)) as data:
+                    async with aclosing(_data(pieces, driver, into, sent, tell)) as data:
                         tag = await driver.copy_to_table(
-                            into.name, schema_name=into.schema, columns=into.columns, source=data, format=into.format
+                            into.name,
+                            schema_name=into.schema,
+                            columns=list(into.columns),
+                            source=data,
+                            format=into.format,
                         )
                 except asyncpg.PostgresError as error:
                     # Which goes no further: it may hold the value.
@@ -59,7 +65,11 @@ async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], 
 
 
 async def _data(
-    pieces: AsyncIterator[Piece], driver: asyncpg.Connection, sent: list[Sequence[int]], tell: Callable[[Piece], None]
+    pieces: AsyncIterator[Piece],
+    driver: asyncpg.Connection,
+    into: Into,
+    sent: list[Sequence[int]],
+    tell: Callable[[Piece], None],
 ) -> AsyncGenerator[bytes]:
     async for piece in pieces:
         # A lost connection takes writes as if nothing were amiss: without the look at it, the whole source would be
@@ -67,12 +77,19 @@ async def _data(
         if driver.is_closed():
             return
         if piece.fitted is not None:
-            sent.append(piece.fitted.numbers)
+            sent.append(_lines_of(piece, into))
         tell(piece)  # before: who waits for data may never come back
         if piece.data:  # the encoder gathers small chunks
             yield piece.data
         if piece.is_end:
             return
+
+
+def _lines_of(piece: Piece, into: Into) -> Sequence[int]:
+    """Give the numbers of the records by line, as the server counts; none where a text has lines of its own."""
+    assert piece.fitted is not None  # noqa: S101 # for who asks
+    numbers = piece.fitted.numbers
+    return numbers if into.format == "binary" or piece.data.count(b"\n") == len(numbers) else ()
 
 
 def _say_where(error: DatabaseError, where: str, sent: Sequence[Sequence[int]]) -> None:
@@ -82,6 +99,8 @@ def _say_where(error: DatabaseError, where: str, sent: Sequence[Sequence[int]]) 
         return
     line = int(found[1]) - 1
     for numbers in sent:
+        if not numbers:
+            return
         if line < len(numbers):
             column = f", column {found[2]!r}" if found[2] else ""
             error.add_detail(f"it is record {numbers[line]:,}{column}")

@@ -45,11 +45,8 @@ async def open_source(source: Source, positions: Sequence[str], form: Csv | Ndjs
     *positions* are the names of the fields of plain tuples, *form* is how a text file is written.
     """
     given: Any = source
-    if isinstance(source, str | os.PathLike):
-        with _opened(resolve(source), form) as records:
-            yield records
-    elif _is_files(source):
-        with _opened([path for each in given for path in resolve(each)], form) as records:
+    if files := files_of(source):
+        with _opened(files, form) as records:
             yield records
     elif isinstance(source, RawIOBase | BufferedIOBase):
         with _texts([given], form or Csv()) as records:
@@ -74,8 +71,13 @@ def format_of(path: Path) -> Format:
     return "csv" if str(path) == "-" else _FORMATS.get(suffix_of(path), "parquet")
 
 
-def _is_files(source: object) -> bool:
-    return isinstance(source, list | tuple) and bool(source) and all(isinstance(each, Path) for each in source)
+def files_of(source: Source) -> list[Path]:
+    """Name the files that a source stands for; none if it is something else."""
+    given: Any = source
+    if isinstance(source, str | os.PathLike):
+        return resolve(source)
+    is_files = isinstance(source, list | tuple) and all(isinstance(each, Path) for each in given)
+    return [path for each in given for path in resolve(each)] if is_files else []
 
 
 def _opened(paths: Sequence[Path], form: Csv | Ndjson | None) -> AbstractContextManager[Records]:

@@ -37,13 +37,14 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
             plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
             await Staging(session, plan, shared).make_typed(shared=True)
         try:
-            with Ledger(records, asked.rejecting, asked.on_progress) as ledger:
+            with Ledger(records, asked, table.fullname) as ledger:
                 rows = await _fill(database, plan, _drawn_by_several(records, plan), asked, ledger, shared)
                 async with database.writing() as session:
                     load = Load(session, plan, ledger, asked.conflict, shared=shared)
                     await load.begin()
                     async with load.judging():
                         await load.publish(rows)
+                    await ledger.settle(session)
         finally:
             await asyncio.shield(_dropped(database, shared))
     return report_of(ledger, started)

@@ -1,0 +1,200 @@
+"""Where the records go that are rejected: two files, or a table.
+
+Refuses: deciding what is rejected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, Text, func, insert
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.schema import CreateTable
+
+from dal.copy.asked import Rejecting
+from dal.copy.records import Broken
+from dal.errors import CopyError
+
+_SUFFIXES: Final = (".csv", ".tsv", ".ndjson", ".jsonl")
+
+
+class Rejects(Protocol):
+    """Something that keeps what is rejected."""
+
+    def write(self, broken: Sequence[Broken]) -> None:
+        """Take records."""
+
+    async def settle(self, session: AsyncSession) -> None:
+        """Keep them for good, in the transaction that settles the others."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def open_rejects(
+    rejecting: Rejecting, names: Sequence[str], target: str, load: str | None, settled: int
+) -> list[Rejects]:
+    """Open what is asked for; a load that goes on behind the record *settled* goes on with its files, too."""
+    found: list[Rejects] = []
+    if rejecting.table is not None:
+        found.append(_RejectTable(rejecting.table, target, load))
+    if rejecting.to is not None:
+        found.append(_RejectFiles(Path(rejecting.to), names, settled))
+    return found
+
+
+class _RejectFiles:
+    """The two files of the rejected: one in the source's form, to mend and load again, and one of the reasons.
+
+    A reason says where its record ends in the other file, so that both can be cut to what was settled.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str], settled: int) -> None:
+        if path.suffix not in _SUFFIXES:
+            raise CopyError(f"rejected records are written to .csv, .tsv or .ndjson, not to {path.name!r}.")
+        self._suffix, self._names = path.suffix, list(names)
+        reasons = path.with_name(f"{path.name}.reasons.ndjson")
+        record_bytes, reason_bytes = _settled_bytes(reasons, settled)
+        with ExitStack() as stack:
+            self._records = stack.enter_context(_open_at(path, record_bytes))
+            self._reasons = stack.enter_context(_open_at(reasons, reason_bytes))
+            self._files = stack.pop_all()
+        if not record_bytes and not self._is_json:
+            self._write_fields([dict.fromkeys(self._names)], header=True)
+
+    @property
+    def _is_json(self) -> bool:
+        return self._suffix not in (".csv", ".tsv")
+
+    def write(self, broken: Sequence[Broken]) -> None:
+        """Write them, with their reasons."""
+        for each in broken:
+            if each.fields is None:
+                self._records.write((each.line or "").rstrip("\r\n").encode() + b"\n")
+            elif self._is_json:
+                self._records.write(json.dumps(dict(each.fields), ensure_ascii=False).encode() + b"\n")
+            else:
+                self._write_fields([each.fields])
+            reason = _reason(each) | {"end_bytes": self._records.tell()}
+            self._reasons.write(json.dumps(reason, ensure_ascii=False).encode() + b"\n")
+
+    async def settle(self, session: AsyncSession) -> None:
+        """Bring all to the disk, before it is committed that it was rejected."""
+        for file in (self._records, self._reasons):
+            file.flush()
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Close both."""
+        self._files.close()
+
+    def _write_fields(self, records: Sequence[Mapping[str, str | None]], *, header: bool = False) -> None:
+        """Write CSV as COPY has it: an empty text is "", and NULL an empty field."""
+        columns = {name: pa.array([each.get(name) for each in records], pa.string()) for name in self._names}
+        delimiter = "\t" if self._suffix == ".tsv" else ","
+        table = pa.table(columns).slice(1 if header else 0)
+        arrow_csv.write_csv(table, self._records, arrow_csv.WriteOptions(include_header=header, delimiter=delimiter))
+
+
+def _settled_bytes(reasons: Path, settled: int) -> tuple[int, int]:
+    """Tell how much of both files is settled: what follows was of a part that came to nothing."""
+    record_bytes = reason_bytes = 0
+    if settled and reasons.exists():
+        for line in reasons.read_bytes().splitlines(keepends=True):
+            known = _known(line)
+            if known is None or known["record"] > settled:
+                break
+            record_bytes, reason_bytes = known["end_bytes"], reason_bytes + len(line)
+    return record_bytes, reason_bytes
+
+
+def _known(line: bytes) -> Mapping[str, Any] | None:
+    """Read a reason; None if it was cut off in the middle."""
+    try:
+        found: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return found if line.endswith(b"\n") else None
+
+
+def _open_at(path: Path, size: int) -> BinaryIO:
+    """Open a file behind its first *size* bytes; the rest of it is gone."""
+    try:
+        file = path.open("r+b" if size else "wb")
+    except OSError as error:
+        said = (error.strerror or type(error).__name__).lower()
+        raise CopyError(f"rejected records cannot be written to {path}: {said}. Nothing was loaded.") from error
+    file.truncate(size)
+    file.seek(size)
+    return file
+
+
+class _RejectTable:
+    """A table of what was rejected, made if it is not there; it is written in the transaction of the load."""
+
+    def __init__(self, name: str, target: str, load: str | None) -> None:
+        schema, _, own = name.rpartition(".")
+        self._own = {"target": target, "load": load}
+        self._table = Table(own, MetaData(), *_columns(), schema=schema or None)
+        self._broken: list[Broken] = []
+
+    def write(self, broken: Sequence[Broken]) -> None:
+        """Keep them in memory until they are settled."""
+        self._broken += broken
+
+    async def settle(self, session: AsyncSession) -> None:
+        """Insert them; the table is made with the first."""
+        if self._broken:
+            await session.execute(CreateTable(self._table, if_not_exists=True))
+            await session.execute(insert(self._table), [_row(each) | self._own for each in self._broken])
+        self._broken.clear()
+
+    def close(self) -> None:
+        """Forget what was not settled."""
+        self._broken.clear()
+
+
+def _columns() -> list[Column[Any]]:
+    return [
+        Column("target", Text, nullable=False),
+        Column("load", Text),
+        Column("record", BigInteger, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("column", Text),
+        Column("constraint", Text),
+        Column("sqlstate", Text),
+        Column("fields", JSONB(none_as_null=True)),
+        Column("line", Text),
+        Column("rejected_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+    ]
+
+
+def _row(each: Broken) -> dict[str, Any]:
+    fields = None if each.fields is None else {name: _storable(text) for name, text in each.fields.items()}
+    line = _storable(each.line)
+    return _reason(each) | {"reason": _storable(each.reason), "fields": fields, "line": line}
+
+
+def _storable(text: str | None) -> str | None:
+    """Say a text as the server can store it: what is no character, and NUL, by its escape."""
+    if text is None:
+        return None
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _reason(each: Broken) -> dict[str, Any]:
+    return {
+        "record": each.number,
+        "reason": each.reason,
+        "column": each.column,
+        "constraint": each.constraint,
+        "sqlstate": each.sqlstate,
+    }
