@@ -33,12 +33,15 @@ async def _rows(outside, order="id"):
 # 0
 
 
+MORE = ["statements", "peak memory"]
+
+
 async def test_all_loaded_is_exit_code_0_and_a_table(dal, outside):
     done = dal.load(dal.accounts("a.csv", 1, 2, 3))
     assert (done.returncode, done.stderr) == (0, "")
     shown = dict(line.strip("│ ").split("│") for line in done.stdout.splitlines() if line.startswith("│"))
     shown = {name.strip(): number.strip() for name, number in shown.items()}
-    assert list(shown) == ["loaded", "updated", "skipped", "rejected", "seconds", "rows/s", "bytes"]
+    assert list(shown) == ["loaded", "updated", "skipped", "rejected", "seconds", "rows/s", "bytes", *MORE]
     assert (shown["loaded"], shown["rejected"]) == ("3", "0")
     assert await count(outside, "account") == 3
 
@@ -68,6 +71,10 @@ async def test_json_is_one_object_and_nothing_else(dal):
         "seconds",
         "rows_per_s",
         "sent_bytes",
+        "statements",
+        "peak_bytes",
+        "phases",
+        "rebuilt",
         "rejects",
     ]
     assert (found["table"], found["loaded"], found["rejects"]) == ("account", 2, [])

@@ -40,6 +40,8 @@ class RowOptions:
     commit_every: int | None
     resume: str | None
     workers: int
+    rebuild: bool
+    analyze: bool
     dry_run: bool
 
 
@@ -58,6 +60,8 @@ class LoadAsked:
     commit_every: int | None
     resume: str | None
     workers: int
+    rebuild: bool
+    analyze: bool
     dry_run: bool
 
     @property
@@ -81,6 +85,8 @@ def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_ro
         commit_every=of_rows.commit_every,
         resume=of_rows.resume,
         workers=of_rows.workers,
+        rebuild=of_rows.rebuild,
+        analyze=of_rows.analyze,
         dry_run=of_rows.dry_run,
     )
     _refuse_parts(asked)
@@ -104,8 +110,10 @@ def _paths_of(files: Sequence[str]) -> list[Path]:
 def _conflict_of(options: RowOptions) -> Conflict:
     if options.update and options.on_conflict != "update":
         raise Usage("--update names columns for --on-conflict update: give that too, or leave it out.")
-    if options.on_conflict not in ("skip", "update") and (options.key or options.duplicates):
-        raise Usage("--key and --duplicates are for --on-conflict skip and update: give that too, or leave them out.")
+    if options.on_conflict not in ("skip", "update") and options.duplicates:
+        raise Usage("--duplicates is for --on-conflict skip and update: give that too, or leave it out.")
+    if options.on_conflict in ("error", "replace") and options.key:
+        raise Usage("--key is for --on-conflict skip, update and append_only_new: give that too, or leave it out.")
     return Conflict(
         options.on_conflict, options.key, list(options.update) or None, duplicates=options.duplicates or "last"
     )
@@ -135,5 +143,7 @@ def _refuse_parts(asked: LoadAsked) -> None:
         raise Usage("--dry-run rolls back at the end: leave out --commit-every and --resume.")
     if asked.workers > 1 and (asked.is_in_parts or asked.dry_run):
         raise Usage("--workers publish in one transaction: leave out --commit-every, --resume and --dry-run.")
-    if asked.is_in_parts and asked.conflict.action == "replace":
-        raise Usage("--on-conflict replace is one transaction: leave out --commit-every and --resume.")
+    if asked.is_in_parts and asked.conflict.action in ("replace", "append_only_new"):
+        raise Usage(f"--on-conflict {asked.conflict.action} is one transaction: leave out --commit-every and --resume.")
+    if asked.is_in_parts and asked.rebuild:
+        raise Usage("--rebuild is one transaction: leave out --commit-every and --resume.")

@@ -29,9 +29,11 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
         list[str] | None, typer.Option(metavar="THEIRS=OURS", help="A column that the table calls otherwise.")
     ] = None,
     on_conflict: Annotated[
-        Literal["error", "skip", "update", "replace"],
+        Literal["error", "skip", "update", "replace", "append_only_new"],
         typer.Option(
-            help="What becomes of a record whose row is there; replace empties the table.", rich_help_panel=_CONFLICT
+            help="What becomes of a record whose row is there; replace empties the table, append_only_new leaves out "
+            "what is not greater than the greatest key.",
+            rich_help_panel=_CONFLICT,
         ),
     ] = "error",
     key: Annotated[
@@ -91,6 +93,10 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
     workers: Annotated[
         int, typer.Option(min=1, help="Load by so many connections at once.", rich_help_panel=_PARTS)
     ] = 1,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Drop indexes and foreign keys first, and make them again at the end.")
+    ] = False,
+    analyze: Annotated[bool, typer.Option("--analyze", help="Have the planner know the new rows at once.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Do everything, say what it did, and roll it back.")
     ] = False,
@@ -132,6 +138,8 @@ def load(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
             commit_every,
             resume,
             workers,
+            rebuild,
+            analyze,
             dry_run,
         ),
     )

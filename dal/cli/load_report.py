@@ -59,6 +59,9 @@ def _figures(report: CopyReport) -> dict[str, str]:
         "seconds": f"{report.seconds:,.2f}",
         "rows/s": f"{report.rows_per_s:,.0f}",
         "bytes": f"{report.sent_bytes:,}",
+        "statements": f"{report.statements:,}",
+        **({} if report.peak_bytes is None else {"peak memory": f"{report.peak_bytes / 2**20:,.0f} MiB"}),
+        **{f"{name} made again": f"{seconds:,.2f} s" for name, seconds in report.rebuilt.items()},
     }
 
 
@@ -79,5 +82,9 @@ def _object(report: CopyReport, table: Table, *, dry_run: bool) -> dict[str, Any
         "seconds": round(report.seconds, 3),
         "rows_per_s": round(report.rows_per_s),
         "sent_bytes": report.sent_bytes,
+        "statements": report.statements,
+        "peak_bytes": report.peak_bytes,
+        "phases": {name: round(seconds, 3) for name, seconds in report.phases.items()},
+        "rebuilt": {name: round(seconds, 3) for name, seconds in report.rebuilt.items()},
         "rejects": [asdict(each) for each in report.rejects],
     }

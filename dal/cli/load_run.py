@@ -104,6 +104,8 @@ class _Load:
             commit_every=asked.commit_every,
             resume=asked.resume,
             workers=asked.workers,
+            rebuild=asked.rebuild,
+            analyze=asked.analyze,
             form=asked.form,
             on_progress=told,
         )

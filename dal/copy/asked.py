@@ -20,7 +20,8 @@ from dal.errors import CopyError
 # - skip: the row that is there stays.
 # - update: it takes the record's values.
 # - replace: the table is emptied first, in the same transaction: nobody ever sees it empty.
-Action: TypeAlias = Literal["error", "skip", "update", "replace"]
+# - append_only_new: nobody looks for it; what is not greater than the greatest value of one column is left out.
+Action: TypeAlias = Literal["error", "skip", "update", "replace", "append_only_new"]
 # One bad record fails the load, or is left out.
 OnError: TypeAlias = Literal["abort", "reject"]
 # Of records with the same key: the last one counts, the first one, or the load fails.
@@ -37,7 +38,8 @@ class Conflict:
 
     An *update* sets the columns named, or all that the records have but the key, where *where* holds: a function that
     is given the proposed row, `lambda new: new.c.version > Order.version`. *duplicates* settles records of one load
-    that have the same key.
+    that have the same key. For *append_only_new*, *on* is the one column that only grows; loads into one table that ask
+    for it are done one after the other.
     """
 
     action: Action = "error"
@@ -55,9 +57,9 @@ class Conflict:
             raise CopyError("update= and where= are for on_conflict='update'.")
 
     @property
-    def is_settled_by_key(self) -> bool:
-        """Whether records are compared with rows."""
-        return self.action in ("skip", "update")
+    def is_staged(self) -> bool:
+        """Whether all records must be there before the first is settled."""
+        return self.action in ("skip", "update", "append_only_new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class CopyOptions(TypedDict, total=False):
     resume: str | None
     workers: int
     form: Csv | Ndjson | None
+    rebuild: bool
+    analyze: bool
     on_progress: OnProgress | None
 
 
@@ -100,6 +104,8 @@ class Asked:
     resume: str | None = None
     workers: int = 1
     form: Csv | Ndjson | None = None
+    rebuild: bool = False
+    analyze: bool = False
     on_progress: OnProgress | None = None
 
     def __post_init__(self) -> None:
@@ -111,8 +117,12 @@ class Asked:
             raise CopyError("workers= publish in one transaction: leave out commit_every= and resume=.")
         if self.commit_every is not None and self.commit_every < 1:
             raise CopyError(f"commit_every= is a number of records, at least 1, not {self.commit_every}.")
-        if self.is_in_parts and self.conflict.action == "replace":
-            raise CopyError("on_conflict='replace' is one transaction: leave out commit_every= and resume=.")
+        if self.is_in_parts and self.conflict.action in ("replace", "append_only_new"):
+            raise CopyError(
+                f"on_conflict={self.conflict.action!r} is one transaction: leave out commit_every= and resume=."
+            )
+        if self.is_in_parts and self.rebuild:
+            raise CopyError("rebuild= is one transaction: leave out commit_every= and resume=.")
 
     @property
     def conflict(self) -> Conflict:

@@ -24,12 +24,19 @@ _KNOWS_OLD: Final = (18,)
 class Settlement:
     """What a conflict comes to, as SQL has it: the columns of the key, quoted, and the clause of the INSERT.
 
-    `fresh` tells, of a row that was written, whether it was inserted; None where none is updated.
+    `fresh` tells, of a row that was written, whether it was inserted; None where none is updated. Only what is greater
+    than any row's `watermark`, a column, is new.
     """
 
     key: Mapping[str, str]
     clause: str = ""
     fresh: str | None = None
+    watermark: str | None = None
+
+    def not_new(self, staging: str, target: str) -> str:
+        """Delete what is not behind the watermark; where there is no row, all of it is new."""
+        greatest = f"(SELECT max({self.watermark}) FROM {target})"
+        return f"DELETE FROM {staging} s WHERE {greatest} IS NOT NULL AND (s.{self.watermark} > {greatest}) IS NOT TRUE"
 
     def duplicates(self, staging: str, *, last: bool) -> str:
         """Delete all records of a key but the last one, or the first."""
@@ -54,10 +61,12 @@ class Settlement:
 
 def settlement_of(conflict: Conflict, table: Table, given: Mapping[str, Column[Any]], dialect: Dialect) -> Settlement:
     """Spell what is asked for; *given* are the columns that the records have. Raises `CopyError` where it cannot be."""
-    if not conflict.is_settled_by_key:
+    if not conflict.is_staged:
         return Settlement({})
     on = list(conflict.on) or [column.name for column in table.primary_key.columns]
     _refuse_unknown(on, given, table)
+    if conflict.action == "append_only_new":
+        return Settlement({}, watermark=quoted(_the_only(on)))
     key = {name: quoted(name) for name in on}
     arbiter = f"ON CONFLICT ({', '.join(key.values())})"
     if conflict.action == "skip":
@@ -80,6 +89,12 @@ def _refuse_unknown(names: list[str], given: Mapping[str, Any], table: Table) ->
     for name in names:
         if name not in given:
             raise CopyError(f"on= and update= name {name!r}, which the records do not bring. Nothing was loaded.")
+
+
+def _the_only(names: list[str]) -> str:
+    if len(names) > 1:
+        raise CopyError(f"on_conflict='append_only_new' goes by one column, not by {', '.join(names)}: name it by on=.")
+    return names[0]
 
 
 def _on_update(table: Table, named: set[str], dialect: Dialect) -> dict[str, str]:

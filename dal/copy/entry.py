@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +18,7 @@ from dal.copy.source import Source, files_of
 from dal.copy.workers import copy_in_by_workers
 from dal.errors import CopyError
 from dal.session import SessionSource
+from dal.telemetry import StatementLog
 
 
 async def copy_in(
@@ -38,10 +41,20 @@ async def copy_in(
 
     *workers* are connections that load at once, through a table that all of them see, and publish in one transaction.
 
+    With *rebuild* the table's indexes are dropped first and made again at the end, but unique ones, and its foreign
+    keys too unless records may be rejected: all in the transaction, so nobody reads the table meanwhile. With *analyze*
+    the planner knows the new rows at once, and not when autovacuum comes by.
+
     Raises `CopyError` for records that do not fit, by number and column, and the errors of the server.
     """
     asked = Asked(**options)
     _refuse_to_overwrite(source, asked)
+    with StatementLog() as log:
+        report = await _loaded(target, table, source, asked)
+    return replace(report, statements=len(log), peak_bytes=_peak_bytes())
+
+
+async def _loaded(target: AsyncSession | SessionSource, table: Table, source: Source, asked: Asked) -> CopyReport:
     if isinstance(target, AsyncSession):
         _refuse_parts(asked)
         return await load(target, table, source, asked)
@@ -53,6 +66,15 @@ async def copy_in(
         return await copy_in_by_workers(target, table, source, asked)
     async with target.writing() as session:
         return await load(session, table, source, asked)
+
+
+def _peak_bytes() -> int | None:
+    try:
+        from resource import RUSAGE_SELF, getrusage
+    except ImportError:  # on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2)
+    return getrusage(RUSAGE_SELF).ru_maxrss * unit
 
 
 def _refuse_parts(asked: Asked) -> None:

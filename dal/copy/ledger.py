@@ -34,6 +34,7 @@ class Ledger:
         self.inserted = self.updated = self.skipped = 0
         self.last_record = self.committed = 0
         self.phases: dict[str, float] = {}
+        self.rebuilt: dict[str, float] = {}
         self.shown: list[Rejected] = []
         self.rejecting = asked.rejecting
         self._records, self._on_progress = records, asked.on_progress

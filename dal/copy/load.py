@@ -18,13 +18,14 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.again import as_texts, sent_again, texts_again
-from dal.copy.asked import Asked, Conflict
+from dal.copy.asked import Asked
 from dal.copy.conflict import Settlement, settlement_of
 from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
 from dal.copy.ledger import Ledger
 from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.publishing import RECORD
+from dal.copy.rebuilding import Rebuilding
 from dal.copy.report import CopyReport
 from dal.copy.sending import Into, send
 from dal.copy.source import Source, open_source, positions_of
@@ -34,6 +35,8 @@ from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
 # So many records are kept until the server has taken them, to be able to send them again.
 SEGMENT_ROWS: Final = 65_536
+# Two loads that look for what is new would each find what the other one brings.
+_ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
 # So many records of texts are kept until they are sent.
 _ODD_AT_ONCE: Final = 16_384
 
@@ -44,7 +47,7 @@ async def load(session: AsyncSession, table: Table, source: Source, asked: Asked
     async with open_source(source, positions_of(table), asked.form) as records:
         plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
         with Ledger(records, asked, table.fullname) as ledger:
-            one = Load(session, plan, ledger, asked.conflict)
+            one = Load(session, plan, ledger, asked)
             async with session.begin_nested():
                 stream = Stream(plan, records, rows_each=one.rows_each, numbered=one.is_staged)
                 async with aclosing(stream.pieces()) as pieces:
@@ -64,6 +67,7 @@ def report_of(ledger: Ledger, started: float) -> CopyReport:
         ledger.rejected,
         tuple(ledger.shown),
         ledger.phases,
+        ledger.rebuilt,
     )
 
 
@@ -71,16 +75,18 @@ class Load:
     """One load, and what has come of it."""
 
     def __init__(
-        self, session: AsyncSession, plan: CopyPlan, ledger: Ledger, conflict: Conflict, *, shared: str | None = None
+        self, session: AsyncSession, plan: CopyPlan, ledger: Ledger, asked: Asked, *, shared: str | None = None
     ) -> None:
-        self._session, self._plan, self._ledger, self._conflict = session, plan, ledger, conflict
+        self._session, self._plan, self._ledger, self._asked = session, plan, ledger, asked
+        self._conflict = asked.conflict
         # Where several connections load, they share a staging table, which has this name.
         self._is_shared = shared is not None
-        self.is_staged = self._is_shared or conflict.is_settled_by_key
+        self.is_staged = self._is_shared or self._conflict.is_staged
         self.staging = Staging(session, plan, shared)
         self.staged = 0
         # A shared table is filled by several, and what was odd comes last.
         self._is_in_order = not self._is_shared
+        self._rebuilding = Rebuilding(self.staging, keeps_foreign_keys=ledger.rejecting is not None)
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
@@ -100,7 +106,7 @@ class Load:
             if self.is_staged:
                 await self.publish(self.staged)
         await self.staging.drop()
-        await self._ledger.settle(self._session)
+        await self.end()
 
     async def take(self, pieces: AsyncIterator[Piece]) -> None:
         """Bring all records to where they go first."""
@@ -111,9 +117,21 @@ class Load:
             await self._ask_of_odd()
 
     async def begin(self) -> None:
-        """Empty the table, if it is replaced."""
+        """Empty the table, if it is replaced, and drop what is made again at the end."""
         if self._conflict.action == "replace":
             await self.staging.ask(f"TRUNCATE {self.staging.target}")
+        if self._asked.rebuild:
+            await self._rebuilding.drop()
+
+    async def end(self) -> None:
+        """Make again what was dropped, and keep what was rejected."""
+        with self._ledger.phase("rebuild") if self._asked.rebuild else nullcontext():
+            async for name, seconds in self._rebuilding.rebuilt():
+                self._ledger.rebuilt[name] = seconds
+        if self._asked.analyze:
+            with self._ledger.phase("analyze"):
+                await self.staging.ask(f"ANALYZE {self.staging.target}")
+        await self._ledger.settle(self._session)
 
     def judging(self) -> AbstractAsyncContextManager[None]:
         """Have the server refuse records at once, where some may be rejected."""
@@ -201,6 +219,9 @@ class Load:
     async def publish(self, rows: int) -> None:
         """Bring the *rows* of the staging table into the table."""
         settlement = self._settlement
+        if settlement.watermark is not None:
+            await self.staging.ask(_ONE_BY_ONE, f"dal append {self._plan.table.fullname}")
+            await self.staging.ask(settlement.not_new(self.staging.typed, self.staging.target))
         if self._conflict.duplicates == "error":
             await self._refuse_duplicates(settlement)
         with self._ledger.phase("publish"):

@@ -61,20 +61,23 @@ async def _load(
 ) -> None:
     most = asked.commit_every or SEGMENT_ROWS
     rows_each = most if asked.rejecting is None else min(most, SEGMENT_ROWS)
-    stream = Stream(plan, records, rows_each=rows_each, numbered=asked.conflict.is_settled_by_key)
+    stream = Stream(plan, records, rows_each=rows_each, numbered=asked.conflict.is_staged)
     async with aclosing(stream.pieces()) as pieces:
         while (first := await anext(pieces, None)) is not None:
             async with database.writing() as session:
                 if checkpoint is not None:
                     await checkpoint.claim(session)
                 before = ledger.inserted
-                load = Load(session, plan, ledger, asked.conflict)
+                load = Load(session, plan, ledger, replace(asked, analyze=False))
                 await load.run(up_to_end(first, pieces))
                 if checkpoint is not None:
                     await checkpoint.advance(session, ledger.last_record, ledger.inserted - before)
             ledger.commit()
             if checkpoint is not None:
                 checkpoint.advanced(ledger.last_record)
+    if asked.analyze:
+        async with database.writing() as session:
+            await Load(session, plan, ledger, asked).end()
     if checkpoint is not None:
         async with database.writing() as session:
             await checkpoint.claim(session)

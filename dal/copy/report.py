@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,18 @@ class Rejected:
     sqlstate: str | None = None
 
 
+_FIGURES: Final = ("rows", "updated", "skipped", "rejected", "sent_bytes", "statements", "peak_bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class CopyReport:
     """What a load did: rows as the server counted them, and bytes as they were sent.
 
     `rows` were inserted, `updated` and `skipped` were there; of the `rejected`, `rejects` are the first hundred.
     `phases` are the seconds of `copy` (reading, encoding and sending), `judge` (records that the server refused, or was
-    asked of) and `publish` (out of a staging table); what is left went to opening and committing. As a string, a table.
+    asked of), `publish` (out of a staging table), `rebuild` (each in `rebuilt`) and `analyze`; what is left went to
+    opening and committing. `statements` were sent, those of its source among them; `peak_bytes` is the most memory that
+    the process has held up to now, None where the system does not tell. As a string, a table.
     """
 
     rows: int
@@ -54,13 +59,15 @@ class CopyReport:
     rejected: int = 0
     rejects: tuple[Rejected, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict[str, float])
+    rebuilt: Mapping[str, float] = field(default_factory=dict[str, float])
+    statements: int = 0
+    peak_bytes: int | None = None
 
     def __str__(self) -> str:
-        figures = {name: getattr(self, name) for name in ("rows", "updated", "skipped", "rejected", "sent_bytes")}
-        lines = [f"{name:<10} {number:>15,}" for name, number in figures.items()]
-        lines += [
-            f"{name:<10} {seconds:>15,.3f} s" for name, seconds in {"seconds": self.seconds, **self.phases}.items()
-        ]
+        figures = {name: getattr(self, name) for name in _FIGURES}
+        lines = [f"{name:<10} {number:>15,}" for name, number in figures.items() if number is not None]
+        seconds = {"seconds": self.seconds, **self.phases, **self.rebuilt}
+        lines += [f"{name:<10} {taken:>15,.3f} s" for name, taken in seconds.items()]
         lines.append(f"{'rows_per_s':<10} {self.rows_per_s:>15,.0f}")
         return "\n".join(lines + [f"record {each.record:,}: {each.reason}" for each in self.rejects])
 

@@ -40,11 +40,11 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
             with Ledger(records, asked, table.fullname) as ledger:
                 rows = await _fill(database, plan, _drawn_by_several(records, plan), asked, ledger, shared)
                 async with database.writing() as session:
-                    load = Load(session, plan, ledger, asked.conflict, shared=shared)
+                    load = Load(session, plan, ledger, asked, shared=shared)
                     await load.begin()
                     async with load.judging():
                         await load.publish(rows)
-                    await ledger.settle(session)
+                    await load.end()
         finally:
             await asyncio.shield(_dropped(database, shared))
     return report_of(ledger, started)
@@ -55,7 +55,7 @@ async def _fill(
 ) -> int:
     async def work() -> int:
         async with database.writing() as session:
-            load = Load(session, plan, ledger, asked.conflict, shared=shared)
+            load = Load(session, plan, ledger, asked, shared=shared)
             rows_each = SEGMENT_ROWS if asked.rejecting else None
             async with aclosing(Stream(plan, records, rows_each=rows_each, numbered=True).pieces()) as pieces:
                 await load.take(pieces)
