@@ -77,6 +77,7 @@ class Kills:
                 _spelt(url),
                 str(self.file),
                 f"load {self.name} {self.loads}",
+                str(self.rng.choice([1, 3])),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -143,16 +144,16 @@ def write(file: Path, records: int) -> None:
     pq.write_table(table, file, row_group_size=100_000)
 
 
-async def load(url: str, file: str, name: str) -> None:
-    """Load, and say when it has begun."""
+async def load(url: str, file: str, name: str, workers: int) -> None:
+    """Load, and say when it has begun; the next loader may have another number of workers."""
 
     def begun(_: object) -> None:
         sys.stdout.write("begun\n")
         sys.stdout.flush()
 
     made = make_url(url).update_query_dict({"application_name": "killed"})
-    async with Database(made, pool=PoolConfig(size=1)) as db:
-        await copy_in(db, TABLE, file, commit_every=20_000, resume=name, on_progress=begun)
+    async with Database(made, pool=PoolConfig(size=workers)) as db:
+        await copy_in(db, TABLE, file, commit_every=20_000, resume=name, workers=workers, on_progress=begun)
 
 
 @contextmanager
@@ -168,12 +169,13 @@ def through(url: URL) -> Iterator[Network]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="End a resumable load again and again.")
-    parser.add_argument("--load", nargs=3, metavar=("URL", "FILE", "NAME"))
+    parser.add_argument("--load", nargs=4, metavar=("URL", "FILE", "NAME", "WORKERS"))
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--times", type=int, default=50)
     arguments = parser.parse_args()
     if arguments.load:
-        asyncio.run(load(*arguments.load))
+        url, name_of_file, name, workers = arguments.load
+        asyncio.run(load(url, name_of_file, name, int(workers)))
         return
     started = time.monotonic()
     with (

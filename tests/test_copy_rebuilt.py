@@ -61,7 +61,7 @@ async def test_indexes_and_foreign_keys_are_made_again_as_they_were(db, outside)
 async def test_records_are_copied_while_the_indexes_are_gone(db):
     with StatementLog() as log:
         await copy_in(db, STREET, _streets(3), rebuild=True)
-    words = [each.text.split()[0] for each in log if not each.text.startswith("SELECT")]
+    words = [each.text.split()[0] for each in log if "SELECT" not in each.text]
     assert words == ["DROP", "DROP", "ALTER", "COPY", "CREATE", "COMMENT", "CREATE", "ALTER", "COMMENT"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 
 from dal import UnitOfWork
 from dal.copy import Conflict, Rejecting
-from dal.errors import CopyError
+from dal.errors import CheckViolation, CopyError
 from tests.looking import count
 from tests.models import Accounts
 
@@ -25,19 +26,27 @@ def _records(first, last, *, breaks_at=None):
         yield (number, f"owner {number}", number)
 
 
-async def test_what_was_committed_stays_when_the_load_fails(db, outside):
+@pytest.fixture(params=[1, 3], ids=["one worker", "three workers"])
+def workers(request):
+    return request.param
+
+
+async def test_what_was_committed_stays_when_the_load_fails(db, outside, workers):
     with pytest.raises(Broke):
-        await Accounts(db).copy_in(_records(1, 50_000, breaks_at=40_000), commit_every=10_000)
+        await Accounts(db).copy_in(_records(1, 50_000, breaks_at=40_000), commit_every=10_000, workers=workers)
     loaded = await count(outside, "account")
     assert 0 < loaded < 40_000
+    assert loaded == await outside.fetchval("SELECT max(id) FROM account")
 
 
-async def test_a_load_goes_on_where_it_was_ended(db, outside):
+async def test_a_load_goes_on_where_it_was_ended(db, outside, workers):
     for breaks_at in (9_000, 30_000, 30_001, 45_000):
         with pytest.raises(Broke):
-            await Accounts(db).copy_in(_records(1, 50_000, breaks_at=breaks_at), commit_every=5_000, resume="accounts")
-    report = await Accounts(db).copy_in(_records(1, 50_000), commit_every=5_000, resume="accounts")
-    assert report.rows < 15_000
+            await Accounts(db).copy_in(
+                _records(1, 50_000, breaks_at=breaks_at), commit_every=5_000, resume="accounts", workers=workers
+            )
+    report = await Accounts(db).copy_in(_records(1, 50_000), commit_every=5_000, resume="accounts", workers=workers)
+    assert report.rows < 20_000
     row = await outside.fetchrow("SELECT count(*), count(DISTINCT id), sum(balance) FROM account")
     assert tuple(row) == (50_000, 50_000, 50_000 * 50_001 // 2)
 
@@ -74,11 +83,15 @@ async def test_two_that_go_on_with_one_load_do_not_load_twice(db, outside):
     assert await count(outside, "account") == 20_000
 
 
-async def test_each_part_may_reject_and_merge(db, outside, tmp_path):
+async def test_each_part_may_reject_and_merge(db, tmp_path, workers):
     records = [{"id": n, "owner": f"owner {n}" if n % 1000 else None, "balance": n} for n in range(1, 30_001)]
     await Accounts(db).copy_in(records[:10], on_conflict="skip")
     report = await Accounts(db).copy_in(
-        records, commit_every=7_000, on_conflict=Conflict("update"), on_error=Rejecting(tmp_path / "bad.ndjson")
+        records,
+        commit_every=7_000,
+        on_conflict=Conflict("update"),
+        on_error=Rejecting(tmp_path / "bad.ndjson"),
+        workers=workers,
     )
     assert (report.rows, report.updated, report.rejected) == (29_960, 10, 30)
     lines = (tmp_path / "bad.ndjson.reasons.ndjson").read_text().splitlines()
@@ -121,15 +134,60 @@ async def test_a_unit_of_work_commits_once(db):
             await Accounts(unit).copy_in([(1, "a", 1)], commit_every=1)
 
 
-async def test_what_was_rejected_before_a_load_was_ended_stays_in_the_file(db, tmp_path):
+async def test_what_was_rejected_before_a_load_was_ended_stays_in_the_file(db, tmp_path, workers):
     def records(breaks_at=None):
         for id_, owner, balance in _records(1, 30_000, breaks_at=breaks_at):
             yield (id_, None if id_ in (5, 29_000) else owner, balance)
 
     rejecting = Rejecting(tmp_path / "bad.csv")
     with pytest.raises(Broke):
-        await Accounts(db).copy_in(records(25_000), commit_every=5_000, resume="rejects", on_error=rejecting)
-    await Accounts(db).copy_in(records(), commit_every=5_000, resume="rejects", on_error=rejecting)
+        await Accounts(db).copy_in(
+            records(25_000), commit_every=5_000, resume="rejects", on_error=rejecting, workers=workers
+        )
+    await Accounts(db).copy_in(records(), commit_every=5_000, resume="rejects", on_error=rejecting, workers=workers)
     assert (tmp_path / "bad.csv").read_text().splitlines() == ['"id","owner","balance"', '"5",,"5"', '"29000",,"29000"']
     lines = (tmp_path / "bad.csv.reasons.ndjson").read_text().splitlines()
     assert [json.loads(line)["record"] for line in lines] == [5, 29_000]
+
+
+async def test_parts_of_several_workers_that_bring_the_same_keys_wait_for_no_turn(db, outside):
+    records = [(number % 1_000 + 1, f"owner {number}", number) for number in range(60_000)]
+    report = await Accounts(db).copy_in(records, commit_every=5_000, workers=4, on_conflict="update")
+    assert (report.rows, report.updated) == (1_000, 7_000)  # parts of two chunks: each has every key
+    assert await outside.fetchval("SELECT min(balance) FROM account") == 59_000
+
+
+async def test_a_part_that_fails_lets_those_before_it_be_committed(db, outside):
+    records = [(number, f"owner {number}", -1 if number == 30_000 else number) for number in range(1, 60_001)]
+    with pytest.raises(CheckViolation, match=r"The first [0-9,]+ records are settled and stay"):
+        await Accounts(db).copy_in(records, commit_every=4_096, workers=3)
+    assert await count(outside, "account") == 28_672
+
+
+async def test_more_rejects_than_may_be_are_counted_over_all_parts(db, outside):
+    records = [(number, f"owner {number}", number if number % 5_000 else -1) for number in range(1, 40_001)]
+    with pytest.raises(CopyError, match="5 records were rejected, and at most 4 may be"):
+        await Accounts(db).copy_in(records, commit_every=4_096, workers=3, on_error=Rejecting(at_most=4))
+    assert await count(outside, "account") == 24_572
+
+
+async def test_several_workers_that_are_cancelled_leave_whole_parts(db, outside):
+    begun = asyncio.Event()
+
+    def committed(progress):
+        if progress.committed:
+            begun.set()
+
+    records = [(number, f"owner {number}", number) for number in range(1, 100_001)]
+    load = asyncio.create_task(
+        Accounts(db).copy_in(records, commit_every=4_096, workers=3, resume="ended", on_progress=committed)
+    )
+    await begun.wait()
+    load.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await load
+    loaded = await count(outside, "account")
+    assert loaded == await outside.fetchval("SELECT records FROM dal_loads WHERE name = 'ended'")
+    assert db.pool.status().checked_out == 0
+    await Accounts(db).copy_in(records, commit_every=4_096, workers=3, resume="ended")
+    assert await count(outside, "account") == 100_000

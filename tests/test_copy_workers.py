@@ -83,7 +83,6 @@ async def test_a_table_is_replaced_by_workers(db, outside):
 
 REFUSED = {
     "none": ({"workers": 0}, "at least 1"),
-    "in parts": ({"workers": 2, "commit_every": 5}, "leave out commit_every"),
 }
 
 

@@ -141,8 +141,8 @@ def _check_rejects(path: Path, paths: Sequence[Path]) -> None:
 def _refuse_parts(asked: LoadAsked) -> None:
     if asked.is_in_parts and asked.dry_run:
         raise Usage("--dry-run rolls back at the end: leave out --commit-every and --resume.")
-    if asked.workers > 1 and (asked.is_in_parts or asked.dry_run):
-        raise Usage("--workers publish in one transaction: leave out --commit-every, --resume and --dry-run.")
+    if asked.workers > 1 and asked.dry_run:
+        raise Usage("--dry-run rolls back one transaction: leave out --workers.")
     if asked.is_in_parts and asked.conflict.action in ("replace", "append_only_new"):
         raise Usage(f"--on-conflict {asked.conflict.action} is one transaction: leave out --commit-every and --resume.")
     if asked.is_in_parts and asked.rebuild:

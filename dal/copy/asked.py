@@ -113,8 +113,6 @@ class Asked:
             raise CopyError(f"on_error= is 'abort', 'reject' or Rejecting(...), not {self.on_error!r}.")
         if self.workers < 1:
             raise CopyError(f"workers= is a number of connections, at least 1, not {self.workers}.")
-        if self.workers > 1 and self.is_in_parts:
-            raise CopyError("workers= publish in one transaction: leave out commit_every= and resume=.")
         if self.commit_every is not None and self.commit_every < 1:
             raise CopyError(f"commit_every= is a number of records, at least 1, not {self.commit_every}.")
         if self.is_in_parts and self.conflict.action in ("replace", "append_only_new"):

@@ -5,8 +5,9 @@ So a load that is killed goes on exactly where its last commit was, whatever bec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, Table, Text, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,14 +35,19 @@ _TABLE: Final = Table(
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Where the load called *name* is: so many `records` of the source are settled, loaded or rejected."""
+    """Where the load called *name* is: so many `records` of the source are settled, loaded or rejected.
 
-    name: str
+    One without a name is remembered nowhere.
+    """
+
+    name: str | None
     records: int = 0
     is_done: bool = False
 
     async def find(self, session: AsyncSession, target: str, records: Records) -> None:
         """Read where it is, or note that it begins; raises `CopyError` if the name is another load's."""
+        if self.name is None:
+            return
         await session.execute(CreateTable(_TABLE, if_not_exists=True))
         found = (await session.execute(select(_TABLE).where(_TABLE.c.name == self.name))).first()
         own = {"target": target, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
@@ -60,14 +66,24 @@ class Checkpoint:
 
     async def claim(self, session: AsyncSession) -> None:
         """Keep others from going on with it until this transaction ends; raises `CopyError` if somebody has done so."""
+        if self.name is None:
+            return
         here = select(_TABLE.c.records).where(_TABLE.c.name == self.name).with_for_update()
         if await session.scalar(here) != self.records:
             raise CopyError(f"the load {self.name!r} is gone on with by somebody else. This part was not loaded.")
 
-    async def advance(self, session: AsyncSession, to: int, rows: int, *, is_done: bool = False) -> None:
+    async def advance(self, session: AsyncSession, to: int, rows: int) -> None:
         """Note that so many records are settled, in the transaction that settles them and that has claimed it."""
-        values = {"records": to, "rows": _TABLE.c.rows + rows, "is_done": is_done, "written_at": func.now()}
-        await session.execute(update(_TABLE).where(_TABLE.c.name == self.name).values(values))
+        await self._note(session, {"records": to, "rows": _TABLE.c.rows + rows})
+
+    async def end(self, session: AsyncSession) -> None:
+        """Note that this was all."""
+        await self._note(session, {"is_done": True})
+
+    async def _note(self, session: AsyncSession, values: Mapping[str, Any]) -> None:
+        if self.name is not None:
+            noted = {**values, "written_at": func.now()}
+            await session.execute(update(_TABLE).where(_TABLE.c.name == self.name).values(noted))
 
     def advanced(self, to: int) -> None:
         """Remember it, after the commit."""

@@ -39,7 +39,8 @@ async def copy_in(
     *resume* is the name under which a load that was ended, by whatever, goes on with the first record that is not
     settled: none is lost and none is loaded twice. Duplicates are settled within a part then.
 
-    *workers* are connections that load at once, through a table that all of them see, and publish in one transaction.
+    *workers* are connections that load at once, through a table that all of them see, and publish in one transaction;
+    or each part through a table of its own, published in order. Up to 65,536 records are in memory for each then.
 
     With *rebuild* the table's indexes are dropped first and made again at the end, but unique ones, and its foreign
     keys too unless records may be rejected: all in the transaction, so nobody reads the table meanwhile. With *analyze*

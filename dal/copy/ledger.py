@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
 from typing import Final, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dal.copy.asked import Asked
+from dal.copy.asked import Asked, Rejecting
 from dal.copy.fitting import Fitted
 from dal.copy.records import Broken, Records
 from dal.copy.rejects import open_rejects
@@ -37,6 +38,8 @@ class Ledger:
         self.rebuilt: dict[str, float] = {}
         self.shown: list[Rejected] = []
         self.rejecting = asked.rejecting
+        self._asked, self._whole = asked, self
+        self._rejected: list[Broken] = []
         self._records, self._on_progress = records, asked.on_progress
         self._read_bytes: int | None = None
         names = records.schema.names
@@ -49,6 +52,7 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for each in self._rejects:
+            each.write(self._rejected)
             each.close()
 
     @contextmanager
@@ -71,15 +75,33 @@ class Ledger:
         if piece.is_end or piece.fitted is not None:
             self._tell_progress()
 
-    def commit(self) -> None:
-        """Note that all up to here is committed."""
-        self.committed = self.last_record
+    def commit(self, last_record: int) -> None:
+        """Note that all up to there is committed."""
+        self.committed = last_record
         self._tell_progress()
 
     @property
     def fate(self) -> str:
         """What becomes of the records if the load fails now."""
-        return f"The first {self.committed:,} records are settled and stay." if self.committed else NOTHING
+        done = self._whole.committed
+        return f"The first {done:,} records are settled and stay." if done else NOTHING
+
+    def of_part(self) -> Ledger:
+        """Open the books of one part, which this one takes when it is settled."""
+        rejecting = None if self.rejecting is None else Rejecting(at_most=self.rejecting.at_most)
+        asked = replace(self._asked, on_error=rejecting or "abort", on_progress=None)
+        part = Ledger(self._records, asked, "")
+        part._whole = self
+        return part
+
+    def take(self, part: Ledger) -> None:
+        """Note what a part has come to."""
+        for name in ("rows", "sent_bytes", "inserted", "updated", "skipped"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        for name, seconds in part.phases.items():
+            self.phases[name] = self.phases.get(name, 0.0) + seconds
+        self._read_bytes = part._read_bytes
+        self.reject(part._rejected)
 
     def _tell_progress(self) -> None:
         if self._on_progress is not None:
@@ -95,9 +117,13 @@ class Ledger:
             self._on_progress(progress)
 
     async def settle(self, session: AsyncSession) -> None:
-        """Keep what was rejected, before it is committed that it was."""
+        """Keep what was rejected, before it is committed that it was; a part's is kept with the whole's."""
+        if self._whole is not self:
+            return
         for each in self._rejects:
+            each.write(self._rejected)
             await each.settle(session)
+        self._rejected.clear()
 
     def reject(self, broken: Sequence[Broken]) -> None:
         """Note records that cannot be loaded; raises `CopyError` if there are more than may be."""
@@ -107,8 +133,7 @@ class Ledger:
             raise CopyError(f"{described(broken[0])}. {self.fate}")
         self.rejected += len(broken)
         self.shown += map(_shown, broken[: _SHOWN - len(self.shown)])
-        for each in self._rejects:
-            each.write(broken)
+        self._rejected += broken
         if self.rejecting.at_most is not None and self.rejected > self.rejecting.at_most:
             raise CopyError(
                 f"{self.rejected:,} records were rejected, and at most {self.rejecting.at_most:,} may be: the last is "

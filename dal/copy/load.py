@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Final
 
@@ -81,7 +81,7 @@ class Load:
         self._conflict = asked.conflict
         # Where several connections load, they share a staging table, which has this name.
         self._is_shared = shared is not None
-        self.is_staged = self._is_shared or self._conflict.is_staged
+        self.is_staged = asked.workers > 1 or self._conflict.is_staged
         self.staging = Staging(session, plan, shared)
         self.staged = 0
         # A shared table is filled by several, and what was odd comes last.
@@ -96,13 +96,15 @@ class Load:
         """How many records one COPY has."""
         return SEGMENT_ROWS if self._ledger.rejecting else None
 
-    async def run(self, pieces: AsyncIterator[Piece]) -> None:
-        """Load everything."""
+    async def run(self, pieces: AsyncIterator[Piece], turn: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Load everything; what is staged is published after its *turn*."""
         await self.begin()
         if self.is_staged:
             await self.staging.make_typed()
         async with self.judging():
             await self.take(pieces)
+            if turn is not None:
+                await turn()
             if self.is_staged:
                 await self.publish(self.staged)
         await self.staging.drop()

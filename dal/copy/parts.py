@@ -1,25 +1,30 @@
-"""A load that commits on its way, and that can be gone on with after whatever has ended it."""
+"""A load that commits on its way, and that can be gone on with after whatever has ended it.
+
+Several connections stage parts at once, and publish and commit them in order: two parts may bring the same key, and
+whoever had published it too early would wait for its turn, while the other waits for its COMMIT.
+"""
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import pyarrow as pa
 from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.asked import Asked
 from dal.copy.checkpoint import Checkpoint
+from dal.copy.dealing import Dealer, Part, TurnLost, Turns
 from dal.copy.ledger import Ledger
 from dal.copy.load import SEGMENT_ROWS, Load, report_of
 from dal.copy.plan import CopyPlan, plan_copy
-from dal.copy.records import Chunk, Chunks, Records
+from dal.copy.records import Records
 from dal.copy.report import CopyReport
+from dal.copy.rest import rest_of
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.stream import Stream, up_to_end
+from dal.copy.workers import at_once
 from dal.errors import DatabaseError
 from dal.session import SessionSource
 
@@ -32,18 +37,17 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
     """
     started = time.perf_counter()
     async with open_source(source, positions_of(table), asked.form) as opened:
-        checkpoint = None if asked.resume is None else Checkpoint(asked.resume)
+        checkpoint = Checkpoint(asked.resume)
         async with database.writing() as session:
             dialect = session.get_bind().dialect
-            if checkpoint is not None:
-                await checkpoint.find(session, table.fullname, opened)
-        records = opened if checkpoint is None else replace(opened, chunks=_after(opened.chunks, checkpoint.records))
-        plan = plan_copy(table, records, asked.rename, dialect)
-        if checkpoint is not None and checkpoint.is_done:
+            await checkpoint.find(session, table.fullname, opened)
+        if checkpoint.is_done:
             return CopyReport(0, 0, time.perf_counter() - started)
-        with Ledger(records, asked, table.fullname, 0 if checkpoint is None else checkpoint.records) as ledger:
+        records = rest_of(opened, checkpoint.records)
+        plan = plan_copy(table, records, asked.rename, dialect)
+        with Ledger(records, asked, table.fullname, checkpoint.records) as ledger:
             try:
-                await _load(database, plan, records, asked, ledger, checkpoint)
+                await _Parts(database, plan, records, asked, ledger, checkpoint).load()
             except DatabaseError as error:
                 if ledger.committed:
                     error.add_detail(ledger.fate)
@@ -51,62 +55,82 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
     return report_of(ledger, started)
 
 
-async def _load(
-    database: SessionSource,
-    plan: CopyPlan,
-    records: Records,
-    asked: Asked,
-    ledger: Ledger,
-    checkpoint: Checkpoint | None,
-) -> None:
-    most = asked.commit_every or SEGMENT_ROWS
-    rows_each = most if asked.rejecting is None else min(most, SEGMENT_ROWS)
-    stream = Stream(plan, records, rows_each=rows_each, numbered=asked.conflict.is_staged)
-    async with aclosing(stream.pieces()) as pieces:
-        while (first := await anext(pieces, None)) is not None:
-            async with database.writing() as session:
-                if checkpoint is not None:
-                    await checkpoint.claim(session)
-                before = ledger.inserted
-                load = Load(session, plan, ledger, replace(asked, analyze=False))
-                await load.run(up_to_end(first, pieces))
-                if checkpoint is not None:
-                    await checkpoint.advance(session, ledger.last_record, ledger.inserted - before)
-            ledger.commit()
-            if checkpoint is not None:
-                checkpoint.advanced(ledger.last_record)
-    if asked.analyze:
-        async with database.writing() as session:
-            await Load(session, plan, ledger, asked).end()
-    if checkpoint is not None:
-        async with database.writing() as session:
-            await checkpoint.claim(session)
-            await checkpoint.advance(session, checkpoint.records, 0, is_done=True)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    database: SessionSource
+    plan: CopyPlan
+    records: Records
+    asked: Asked
+    ledger: Ledger
+    checkpoint: Checkpoint
 
+    async def load(self) -> None:
+        if self.asked.workers > 1:
+            await self._at_once()
+        else:
+            await self._one_by_one()
+        async with self.database.writing() as session:
+            await Load(session, self.plan, self.ledger, self.asked).end()
+            await self.checkpoint.claim(session)
+            await self.checkpoint.end(session)
 
-def _after(chunks: Chunks, done: int) -> Chunks:
-    """Leave out the records that are settled."""
+    async def _one_by_one(self) -> None:
+        stream = Stream(self.plan, self.records, rows_each=self._rows_each, numbered=self.asked.conflict.is_staged)
+        async with aclosing(stream.pieces()) as pieces:
+            while (first := await anext(pieces, None)) is not None:
+                async with self.database.writing() as session:
+                    await self.checkpoint.claim(session)
+                    before = self.ledger.inserted
+                    await self._load_of(session, self.ledger).run(up_to_end(first, pieces))
+                    last = self.ledger.last_record
+                    await self.checkpoint.advance(session, last, self.ledger.inserted - before)
+                self._committed(last)
 
-    def rest(wanted: pa.Schema) -> Iterator[Chunk] | AsyncIterator[Chunk]:
-        given = chunks(wanted)
-        if isinstance(given, AsyncIterator):
-            return _rest_async(given, done)
-        return (left for each in given if (left := _left(each, done)) is not None)
+    @property
+    def _rows_each(self) -> int:
+        most = self.asked.commit_every or SEGMENT_ROWS
+        is_held = self.asked.rejecting is not None or self.asked.workers > 1
+        return min(most, SEGMENT_ROWS) if is_held else most
 
-    return rest
+    def _load_of(self, session: AsyncSession, ledger: Ledger) -> Load:
+        return Load(session, self.plan, ledger, replace(self.asked, analyze=False))
 
+    def _committed(self, last: int) -> None:
+        self.checkpoint.advanced(last)
+        self.ledger.commit(last)
 
-async def _rest_async(given: AsyncIterator[Chunk], done: int) -> AsyncIterator[Chunk]:
-    async for each in given:
-        left = _left(each, done)
-        if left is not None:
-            yield left
+    async def _at_once(self) -> None:
+        dealer, turns = Dealer(self.records, self.plan.wanted, self._rows_each), Turns()
 
+        async def work() -> None:
+            while turns.error is None:
+                number = dealer.dealt
+                try:
+                    if (part := await dealer.next()) is None:
+                        return
+                    number = part.number
+                    await self._staged(part, turns)
+                except TurnLost:
+                    return
+                except Exception as error:  # raised below, when the parts before it have ended
+                    await turns.fail(number, error)
 
-def _left(chunk: Chunk, done: int) -> Chunk | None:
-    broken = [each for each in chunk.broken if each.number > done]
-    at = bisect_right(chunk.numbers, done)
-    if at == len(chunk.numbers) and not broken:
-        return None
-    batch = [each[at:] for each in chunk.batch] if isinstance(chunk.batch, list) else chunk.batch.slice(at)
-    return Chunk(batch, chunk.numbers[at:], broken, chunk.end_bytes)
+        await at_once(self.asked.workers, work)
+        if turns.error is not None:
+            raise turns.error
+
+    async def _staged(self, part: Part, turns: Turns) -> None:
+        async with self.database.writing() as session:
+
+            async def turn() -> None:
+                await turns.wait(part.number)
+                await self.checkpoint.claim(session)
+
+            ledger = self.ledger.of_part()
+            async with aclosing(Stream(self.plan, part.records, numbered=True).pieces()) as pieces:
+                await self._load_of(session, ledger).run(pieces, turn)
+            self.ledger.take(ledger)
+            await self.ledger.settle(session)
+            await self.checkpoint.advance(session, part.last_record, ledger.inserted)
+        self._committed(part.last_record)
+        await turns.end()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from threading import Lock
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Table
@@ -26,6 +27,8 @@ from dal.copy.source import Source, open_source, positions_of
 from dal.copy.staging import Staging
 from dal.copy.stream import Stream
 from dal.session import SessionSource
+
+T = TypeVar("T")
 
 
 async def copy_in_by_workers(database: SessionSource, table: Table, source: Source, asked: Asked) -> CopyReport:
@@ -61,12 +64,17 @@ async def _fill(
                 await load.take(pieces)
         return load.staged
 
+    return sum(await at_once(asked.workers, work))
+
+
+async def at_once(count: int, work: Callable[[], Coroutine[Any, Any, T]]) -> list[T]:
+    """Do *work* so many times at once; raises what the first one fails of, when all of them have ended."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work()) for _ in range(asked.workers)]
+            tasks = [group.create_task(work()) for _ in range(count)]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    return sum(task.result() for task in tasks)
+    return [task.result() for task in tasks]
 
 
 async def _dropped(database: SessionSource, name: str) -> None:
