@@ -160,7 +160,7 @@ async def test_a_replacement_that_fails_leaves_what_was_there(db, outside):
 
 
 REFUSED = {
-    "an action": (lambda: "merge", "on_conflict= is one of error, skip, update, replace, not 'merge'"),
+    "an action": (lambda: "merge", "on_conflict= is one of error, skip, update, replace, append_only_new, not 'merge'"),
     "what to update": (lambda: Conflict("skip", update=["cents"]), "update= and where= are for on_conflict='update'"),
     "duplicates": (lambda: Conflict("update", duplicates="any"), "duplicates= is one of last"),  # type: ignore[arg-type] # wrong
     "an unknown key": (lambda: Conflict("update", on=["colour"]), "name 'colour', which the records do not bring"),

@@ -14,6 +14,7 @@ from dal.cli.load_form import FileOptions, form_of, pairs
 from dal.cli.usage import Usage
 from dal.config import DatabaseConfig
 from dal.copy import Action, Conflict, Csv, Ndjson, OnError, Rejecting
+from dal.copy.rejects import refuse_to_overwrite
 from dal.copy.text import resolve
 from dal.pool_config import PoolConfig
 
@@ -134,8 +135,7 @@ def _check_rejects(path: Path, paths: Sequence[Path]) -> None:
         raise Usage(f"--rejects is {path}: give a name that ends in {', '.join(_REJECTS)}.")
     if not path.parent.is_dir():
         raise Usage(f"--rejects is {path}, and there is no folder {path.parent}.")
-    if path.exists() and any(each.exists() and path.samefile(each) for each in paths):
-        raise Usage(f"--rejects is {path}, which is loaded: it would be overwritten. Give another name.")
+    refuse_to_overwrite(Rejecting(path), paths)
 
 
 def _refuse_parts(asked: LoadAsked) -> None:

@@ -38,21 +38,24 @@ class Settlement:
         greatest = f"(SELECT max({self.watermark}) FROM {target})"
         return f"DELETE FROM {staging} s WHERE {greatest} IS NOT NULL AND (s.{self.watermark} > {greatest}) IS NOT TRUE"
 
-    def duplicates(self, staging: str, *, last: bool) -> str:
-        """Delete all records of a key but the last one, or the first."""
+    def duplicates(self, staging: str, *, last: bool, is_known: bool) -> str:
+        """Delete all records of a key but the last one, or the first; those without a key only if it is to be known."""
         keys = ", ".join(self.key.values())
         order = "DESC" if last else "ASC"
         numbered = f"row_number() OVER (PARTITION BY {keys} ORDER BY {RECORD} {order}) AS dal_n"
-        known = " AND ".join(f"{name} IS NOT NULL" for name in self.key.values())
+        known = self._known(is_known=is_known)
         return (
             f"DELETE FROM {staging} s USING (SELECT {RECORD}, {numbered} FROM {staging} WHERE {known}) x "
             f"WHERE x.{RECORD} = s.{RECORD} AND dal_n > 1"
         )
 
-    def first_pair(self, staging: str) -> str:
+    def _known(self, *, is_known: bool) -> str:
+        return " AND ".join(f"{name} IS NOT NULL" for name in self.key.values()) if is_known else "true"
+
+    def first_pair(self, staging: str, *, is_known: bool) -> str:
         """Find two records with the same key."""
         keys = ", ".join(self.key.values())
-        known = " AND ".join(f"{name} IS NOT NULL" for name in self.key.values())
+        known = self._known(is_known=is_known)
         return (
             f"SELECT min({RECORD}) AS one, max({RECORD}) AS other FROM {staging} WHERE {known} "
             f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Unpack
 
 from sqlalchemy import Table
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dal.copy.asked import Asked, CopyOptions
 from dal.copy.load import load
 from dal.copy.parts import copy_in_parts
+from dal.copy.rejects import refuse_to_overwrite
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, files_of
 from dal.copy.workers import copy_in_by_workers
@@ -49,7 +49,7 @@ async def copy_in(
     Raises `CopyError` for records that do not fit, by number and column, and the errors of the server.
     """
     asked = Asked(**options)
-    _refuse_to_overwrite(source, asked)
+    refuse_to_overwrite(asked.rejecting, files_of(source))
     with StatementLog() as log:
         report = await _loaded(target, table, source, asked)
     return replace(report, statements=len(log), peak_bytes=_peak_bytes())
@@ -84,9 +84,3 @@ def _refuse_parts(asked: Asked) -> None:
             "a unit of work is one transaction on one connection: load with commit_every=, resume= and workers= from a "
             "Database."
         )
-
-
-def _refuse_to_overwrite(source: Source, asked: Asked) -> None:
-    to = None if asked.rejecting is None or asked.rejecting.to is None else Path(asked.rejecting.to)
-    if to is not None and to.exists() and any(each.exists() and to.samefile(each) for each in files_of(source)):
-        raise CopyError(f"rejected records would overwrite {to}, which is loaded: give another name.")

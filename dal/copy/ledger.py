@@ -42,8 +42,7 @@ class Ledger:
         self._rejected: list[Broken] = []
         self._records, self._on_progress = records, asked.on_progress
         self._read_bytes: int | None = None
-        names = records.schema.names
-        self._rejects = open_rejects(asked.rejecting, names, target, asked.resume, settled) if asked.rejecting else []
+        self._rejects = open_rejects(asked, records.schema.names, target, settled)
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.again import as_texts, sent_again, texts_again
-from dal.copy.asked import Asked
+from dal.copy.asked import Asked, Conflict
 from dal.copy.conflict import Settlement, settlement_of
 from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
@@ -26,26 +26,26 @@ from dal.copy.ledger import Ledger
 from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.publishing import RECORD
 from dal.copy.rebuilding import Rebuilding
+from dal.copy.records import Records
 from dal.copy.report import CopyReport
 from dal.copy.sending import Into, send
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.staging import Published, Staging, is_of_a_row
-from dal.copy.stream import Piece, Stream, up_to_end
+from dal.copy.stream import ODD_EACH, Piece, Stream, up_to_end
+from dal.copy.translation import refuse_translation
 from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
 # So many records are kept until the server has taken them, to be able to send them again.
 SEGMENT_ROWS: Final = 65_536
 # Two loads that look for what is new would each find what the other one brings.
 _ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
-# So many records of texts are kept until they are sent.
-_ODD_AT_ONCE: Final = 16_384
 
 
 async def load(session: AsyncSession, table: Table, source: Source, asked: Asked) -> CopyReport:
     """Stream *source* into *table*, in the session's transaction; a load that fails goes back to its own savepoint."""
     started = time.perf_counter()
     async with open_source(source, positions_of(table), asked.form) as records:
-        plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
+        plan = await planned(session, table, records, asked)
         with Ledger(records, asked, table.fullname) as ledger:
             one = Load(session, plan, ledger, asked)
             async with session.begin_nested():
@@ -53,6 +53,21 @@ async def load(session: AsyncSession, table: Table, source: Source, asked: Asked
                 async with aclosing(stream.pieces()) as pieces:
                     await one.run(pieces)
     return report_of(ledger, started)
+
+
+async def planned(session: AsyncSession, table: Table, records: Records, asked: Asked) -> CopyPlan:
+    """Plan a load over the session's connection; raises `CopyError` if its tables have other names there."""
+    await refuse_translation(session)
+    return plan_copy(table, records, asked.rename, session.get_bind().dialect)
+
+
+def is_staged(asked: Asked, table: Table) -> bool:
+    """Tell whether all records must be there before the first is settled.
+
+    So it is, too, where some may be rejected for a parent that comes later.
+    """
+    refers_to_itself = any(key.column.table is table for key in table.foreign_keys)
+    return asked.workers > 1 or asked.conflict.is_staged or (asked.rejecting is not None and refers_to_itself)
 
 
 def report_of(ledger: Ledger, started: float) -> CopyReport:
@@ -81,7 +96,7 @@ class Load:
         self._conflict = asked.conflict
         # Where several connections load, they share a staging table, which has this name.
         self._is_shared = shared is not None
-        self.is_staged = asked.workers > 1 or self._conflict.is_staged
+        self.is_staged = is_staged(asked, plan.table)
         self.staging = Staging(session, plan, shared)
         self.staged = 0
         # A shared table is filled by several, and what was odd comes last.
@@ -90,6 +105,11 @@ class Load:
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
+
+    @property
+    def _is_judged(self) -> bool:
+        """Whether rows are inserted, too, and not only copied."""
+        return self.is_staged or self._ledger.rejecting is not None
 
     @property
     def rows_each(self) -> int | None:
@@ -115,11 +135,15 @@ class Load:
         if self._ledger.rejecting:
             await self._by_segments(pieces)
         else:
-            self._count(await self._fill(pieces, self._tell))
+            while (first := await anext(pieces, None)) is not None:
+                self._count(await self._fill(up_to_end(first, pieces), self._tell))
+                await self._ask_of_odd(ODD_EACH)
             await self._ask_of_odd()
 
     async def begin(self) -> None:
-        """Empty the table, if it is replaced, and drop what is made again at the end."""
+        """Look at the table; empty it, if it is replaced, and drop what is made again at the end."""
+        if self._is_judged:
+            await self.staging.look()
         if self._conflict.action == "replace":
             await self.staging.ask(f"TRUNCATE {self.staging.target}")
         if self._asked.rebuild:
@@ -168,10 +192,9 @@ class Load:
     async def _by_segments(self, pieces: AsyncIterator[Piece]) -> None:
         while (first := await anext(pieces, None)) is not None:
             await self._segment(up_to_end(first, pieces))
+            await self._ask_of_odd(ODD_EACH)
             if not self._is_shared:
                 await self._ledger.settle(self._session)
-            if len(self._odd) >= _ODD_AT_ONCE:
-                await self._ask_of_odd()
         await self._ask_of_odd()
 
     async def _segment(self, segment: AsyncIterator[Piece]) -> None:
@@ -238,8 +261,8 @@ class Load:
             await self._know()
             await self._leave_out_duplicates(settlement)
             return await self.staging.publish_typed(settlement, is_ordered=not self._is_in_order)
-        if settlement.clause and settlement.fresh is None and self._conflict.duplicates == "last":
-            await self._leave_out_duplicates(settlement)  # of those that are skipped the server keeps the first
+        if _counts_otherwise(self._conflict):
+            await self._leave_out_duplicates(settlement)
         try:
             async with self._session.begin_nested():
                 return await self.staging.publish_all(settlement, is_ordered=not self._is_in_order)
@@ -250,7 +273,8 @@ class Load:
     async def _leave_out_duplicates(self, settlement: Settlement) -> None:
         if settlement.key:
             last = self._conflict.duplicates == "last"
-            await self.staging.ask(settlement.duplicates(self.staging.typed, last=last))
+            is_known = await self.staging.has_distinct_nulls(settlement.key)
+            await self.staging.ask(settlement.duplicates(self.staging.typed, last=last, is_known=is_known))
 
     @property
     def _settlement(self) -> Settlement:
@@ -258,15 +282,18 @@ class Load:
         return settlement_of(self._conflict, self._plan.table, given, self._session.get_bind().dialect)
 
     async def _refuse_duplicates(self, settlement: Settlement) -> None:
-        for pair in await self.staging.ask(settlement.first_pair(self.staging.typed)) if settlement.key else ():
+        if not settlement.key:
+            return
+        is_known = await self.staging.has_distinct_nulls(settlement.key)
+        for pair in await self.staging.ask(settlement.first_pair(self.staging.typed, is_known=is_known)):
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
                 f"duplicates='last' or 'first'. {self._ledger.fate}"
             )
 
-    async def _ask_of_odd(self) -> None:
+    async def _ask_of_odd(self, at_least: int = 1) -> None:
         """Have the server read the records that are of another form than those that are read here."""
-        if not self._odd:
+        if len(self._odd) < at_least:
             return
         await self._know()
         odd, self._odd, self._is_in_order = self._odd, [], False
@@ -288,6 +315,14 @@ class Load:
         if not self._is_known:
             await self.staging.know()
             self._is_known = True
+
+
+def _counts_otherwise(conflict: Conflict) -> bool:
+    """Tell whether the server might take another one of those with the same key, and say nothing.
+
+    Of those that are skipped it keeps the first, and it goes on to the next where a condition does not hold.
+    """
+    return conflict.where is not None or (conflict.action == "skip" and conflict.duplicates == "last")
 
 
 def _silent(_: Piece) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.orm.util import AliasedInsp
 from dal.copy.literals import with_literals
 from dal.copy.out_batches import Column
 from dal.copy.out_sending import Take, sent
+from dal.copy.translation import refuse_translation
 from dal.errors import CopyError, raise_named
 from dal.hooks import is_session_hooked
 from dal.projection import ProjectionSource
@@ -85,7 +86,7 @@ async def reading(source: ProjectionSource, what: What) -> AsyncGenerator[Readin
     whole: Select[Any] = select(what) if isinstance(what, type | Table) else what
     plain = _of_columns(whole)
     async with source.streaming() as reads, reads.reading() as session:
-        await _refuse_options(session, plain)
+        await refuse_translation(session, plain.get_execution_options())
         statement = await _as_hooked(session, plain)
         _, sql, arguments = source.statements.given(statement, {})
         async with _savepoint(session, needed=source.is_transaction), driver_in_transaction(session) as driver:
@@ -110,13 +111,6 @@ def _columns_of(selected: Any) -> Sequence[Any]:
     if not isinstance(found, Mapper | AliasedInsp):
         return [selected]
     return [getattr(selected, attribute.key) for attribute in found.mapper.column_attrs]
-
-
-async def _refuse_options(session: AsyncSession, statement: Select[Any]) -> None:
-    connection: Any = await session.connection()
-    for options in (connection.sync_connection.get_execution_options(), statement.get_execution_options()):
-        if options.get("schema_translate_map"):
-            raise CopyError("COPY knows no schema_translate_map: select from tables of the schema that is meant.")
 
 
 async def _as_hooked(session: AsyncSession, statement: Select[Any]) -> Select[Any]:

@@ -17,8 +17,8 @@ from dal.copy.asked import Asked
 from dal.copy.checkpoint import Checkpoint
 from dal.copy.dealing import Dealer, Part, TurnLost, Turns
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, report_of
-from dal.copy.plan import CopyPlan, plan_copy
+from dal.copy.load import SEGMENT_ROWS, Load, is_staged, planned, report_of
+from dal.copy.plan import CopyPlan
 from dal.copy.records import Records
 from dal.copy.report import CopyReport
 from dal.copy.rest import rest_of
@@ -39,12 +39,11 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
     async with open_source(source, positions_of(table), asked.form) as opened:
         checkpoint = Checkpoint(asked.resume)
         async with database.writing() as session:
-            dialect = session.get_bind().dialect
+            plan = await planned(session, table, opened, asked)
             await checkpoint.find(session, table.fullname, opened)
         if checkpoint.is_done:
             return CopyReport(0, 0, time.perf_counter() - started)
         records = rest_of(opened, checkpoint.records)
-        plan = plan_copy(table, records, asked.rename, dialect)
         with Ledger(records, asked, table.fullname, checkpoint.records) as ledger:
             try:
                 await _Parts(database, plan, records, asked, ledger, checkpoint).load()
@@ -75,7 +74,7 @@ class _Parts:
             await self.checkpoint.end(session)
 
     async def _one_by_one(self) -> None:
-        stream = Stream(self.plan, self.records, rows_each=self._rows_each, numbered=self.asked.conflict.is_staged)
+        stream = Stream(self.plan, self.records, rows_each=self._rows_each, numbered=self._is_staged)
         async with aclosing(stream.pieces()) as pieces:
             while (first := await anext(pieces, None)) is not None:
                 async with self.database.writing() as session:
@@ -85,6 +84,10 @@ class _Parts:
                     last = self.ledger.last_record
                     await self.checkpoint.advance(session, last, self.ledger.inserted - before)
                 self._committed(last)
+
+    @property
+    def _is_staged(self) -> bool:
+        return is_staged(self.asked, self.plan.table)
 
     @property
     def _rows_each(self) -> int:

@@ -18,7 +18,7 @@ ROW: Final = "dal_row"
 
 # Errors that are not a row's fault, by the class of their SQLSTATE: connections, transactions, privileges, syntax,
 # resources, limits of the system, cancellations, the server's own.
-_NOT_A_ROWS: Final = "'08','0A','25','28','3B','3D','40','42','53','55','57','58','F0','XX'"
+NOT_A_ROWS: Final = ("08", "0A", "25", "28", "3B", "3D", "40", "42", "53", "55", "57", "58", "F0", "XX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Publication:
         """Insert the rows of which *where* is true, in the order of the records unless that is theirs already."""
         order = f"ORDER BY s.{RECORD} " if self.is_ordered else ""
         return (
-            f"INSERT INTO {self.target} ({', '.join(self.columns)}) SELECT {', '.join(self.values)} "
-            f"FROM {self.staging} s WHERE {where} {order}{self.conflict}"
+            f"INSERT INTO {self.target} ({', '.join(self.columns)}) OVERRIDING SYSTEM VALUE "
+            f"SELECT {', '.join(self.values)} FROM {self.staging} s WHERE {where} {order}{self.conflict}"
         )
 
     def counted(self, where: str) -> str:
@@ -62,15 +62,15 @@ CREATE FUNCTION pg_temp.{name}(dal_first bigint, dal_last bigint) RETURNS bigint
 DECLARE
     inserted bigint; written bigint; low bigint[]; high bigint[];
     middle bigint := ({name}.dal_first + {name}.dal_last) / 2;
-    state text; said text; detail text; named text; broken text;
+    state text; said text; named text; broken text;
 BEGIN
     BEGIN
         {_counting(publication, f"s.{ROW} BETWEEN {name}.dal_first AND {name}.dal_last")}
         RETURN ARRAY[v.inserted, v.written];
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL, named = COLUMN_NAME, broken = CONSTRAINT_NAME;
-        IF left(v.state, 2) IN ({_NOT_A_ROWS}) THEN
+            named = COLUMN_NAME, broken = CONSTRAINT_NAME;
+        IF left(v.state, 2) IN ({", ".join(map(literal, NOT_A_ROWS))}) THEN
             RAISE;
         END IF;
     END;
@@ -81,7 +81,7 @@ BEGIN
     END IF;
     {_checks(publication, f"s.{ROW} = {name}.dal_first")}
     INSERT INTO {rejects}
-        SELECT s.{RECORD}, v.state, v.said, v.detail, nullif(v.named, ''), nullif(v.broken, '')
+        SELECT s.{RECORD}, v.state, v.said, nullif(v.named, ''), nullif(v.broken, '')
         FROM {publication.staging} s WHERE s.{ROW} = {name}.dal_first;
     RETURN ARRAY[0, 0];
 END $dal$"""
@@ -107,7 +107,8 @@ def _checks(publication: Publication, here: str) -> str:
     )
 
 
-REASONS: Final = f'{RECORD} bigint, state text, said text, detail text, "column" text, "constraint" text'
+# Of the table that it writes to.
+REASONS: Final = f'{RECORD} bigint, state text, said text, "column" text, "constraint" text'
 
 
 def literal(text: str) -> str:

@@ -10,20 +10,17 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Protocol
 
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, Text, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateTable
 
-from dal.copy.asked import Rejecting
+from dal.copy.asked import Asked, Rejecting
 from dal.copy.records import Broken
+from dal.copy.reject_form import RejectForm, form_of_rejects
 from dal.errors import CopyError
-
-_SUFFIXES: Final = (".csv", ".tsv", ".ndjson", ".jsonl")
 
 
 class Rejects(Protocol):
@@ -39,16 +36,29 @@ class Rejects(Protocol):
         """End it."""
 
 
-def open_rejects(
-    rejecting: Rejecting, names: Sequence[str], target: str, load: str | None, settled: int
-) -> list[Rejects]:
+def open_rejects(asked: Asked, names: Sequence[str], target: str, settled: int) -> list[Rejects]:
     """Open what is asked for; a load that goes on behind the record *settled* goes on with its files, too."""
     found: list[Rejects] = []
-    if rejecting.table is not None:
-        found.append(_RejectTable(rejecting.table, target, load))
-    if rejecting.to is not None:
-        found.append(_RejectFiles(Path(rejecting.to), names, settled))
+    rejecting = asked.rejecting
+    if rejecting is not None and rejecting.table is not None:
+        found.append(_RejectTable(rejecting.table, target, asked.resume))
+    if rejecting is not None and rejecting.to is not None:
+        path = Path(rejecting.to)
+        found.append(_RejectFiles(path, form_of_rejects(path, asked.form, names), settled))
     return found
+
+
+def reasons_of(path: Path) -> Path:
+    """Name the file of the reasons."""
+    return path.with_name(f"{path.name}.reasons.ndjson")
+
+
+def refuse_to_overwrite(rejecting: Rejecting | None, sources: Sequence[Path]) -> None:
+    """Raise `CopyError` if a file of rejects is one of those that are loaded."""
+    to = None if rejecting is None or rejecting.to is None else Path(rejecting.to)
+    for path in () if to is None else (to, reasons_of(to)):
+        if path.exists() and any(each.exists() and path.samefile(each) for each in sources):
+            raise CopyError(f"rejected records would overwrite {path}, which is loaded: give another name.")
 
 
 class _RejectFiles:
@@ -57,34 +67,23 @@ class _RejectFiles:
     A reason says where its record ends in the other file, so that both can be cut to what was settled.
     """
 
-    def __init__(self, path: Path, names: Sequence[str], settled: int) -> None:
-        if path.suffix not in _SUFFIXES:
-            raise CopyError(f"rejected records are written to .csv, .tsv or .ndjson, not to {path.name!r}.")
-        self._suffix, self._names = path.suffix, list(names)
-        reasons = path.with_name(f"{path.name}.reasons.ndjson")
+    def __init__(self, path: Path, form: RejectForm, settled: int) -> None:
+        self._form = form
+        reasons = reasons_of(path)
         record_bytes, reason_bytes = _settled_bytes(reasons, settled)
         with ExitStack() as stack:
             self._records = stack.enter_context(_open_at(path, record_bytes))
             self._reasons = stack.enter_context(_open_at(reasons, reason_bytes))
             self._files = stack.pop_all()
-        if not record_bytes and not self._is_json:
-            self._write_fields([dict.fromkeys(self._names)], header=True)
-
-    @property
-    def _is_json(self) -> bool:
-        return self._suffix not in (".csv", ".tsv")
+        if not record_bytes:
+            self._records.write(form.begin())
 
     def write(self, broken: Sequence[Broken]) -> None:
         """Write them, with their reasons."""
         for each in broken:
-            if each.fields is None:
-                self._records.write((each.line or "").rstrip("\r\n").encode() + b"\n")
-            elif self._is_json:
-                self._records.write(json.dumps(dict(each.fields), ensure_ascii=False).encode() + b"\n")
-            else:
-                self._write_fields([each.fields])
+            self._records.write(self._form.record(each))
             reason = _reason(each) | {"end_bytes": self._records.tell()}
-            self._reasons.write(json.dumps(reason, ensure_ascii=False).encode() + b"\n")
+            self._reasons.write(json.dumps(reason).encode() + b"\n")
 
     async def settle(self, session: AsyncSession) -> None:
         """Bring all to the disk, before it is committed that it was rejected."""
@@ -95,13 +94,6 @@ class _RejectFiles:
     def close(self) -> None:
         """Close both."""
         self._files.close()
-
-    def _write_fields(self, records: Sequence[Mapping[str, str | None]], *, header: bool = False) -> None:
-        """Write CSV as COPY has it: an empty text is "", and NULL an empty field."""
-        columns = {name: pa.array([each.get(name) for each in records], pa.string()) for name in self._names}
-        delimiter = "\t" if self._suffix == ".tsv" else ","
-        table = pa.table(columns).slice(1 if header else 0)
-        arrow_csv.write_csv(table, self._records, arrow_csv.WriteOptions(include_header=header, delimiter=delimiter))
 
 
 def _settled_bytes(reasons: Path, settled: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ Refuses: deciding which records go this way.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.conflict import Settlement
 from dal.copy.plan import CopyPlan
-from dal.copy.publishing import REASONS, RECORD, ROW, Publication, halving
+from dal.copy.publishing import NOT_A_ROWS, REASONS, RECORD, ROW, Publication, halving
 from dal.copy.records import Broken
 from dal.copy.suspects import CATALOG, Constraint, constraints_of, quoted, suspects
-from dal.errors import DatabaseError
+from dal.errors import CopyError, DatabaseError
 
 _numbers: Final = count(1)
 
@@ -34,13 +34,27 @@ WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
 """
 
 
-# Those that wait for the end of the transaction before they refuse a row.
-_DEFERRED: Final = """
-SELECT format('%I.%I', nspname, conname) AS name FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace
-WHERE conrelid = $1::text::regclass AND condeferred
+# Those that may wait for the end of the transaction before they refuse a row, and those that do unless told.
+_DEFERRABLE: Final = """
+SELECT format('%I.%I', nspname, conname) AS name, condeferred FROM pg_constraint
+JOIN pg_namespace n ON n.oid = connamespace WHERE conrelid = $1::text::regclass AND condeferrable
 """
 
-
+# What may make of a row something else, or nothing, when it is inserted: rules, and triggers, also of a partition.
+_HABITS: Final = """
+SELECT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::text::regclass AND ev_type = '3') AS has_rules,
+    EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (
+        SELECT relid FROM pg_partition_tree($1::text::regclass) UNION ALL SELECT $1::text::regclass
+    )) AS has_triggers
+"""
+# Unique indexes of some columns for which NULLs are the same; there are none before version 15.
+_SAME_NULLS: Final = """
+SELECT 1 FROM pg_index i WHERE indrelid = $1::text::regclass AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true'
+    AND $2::text[] = ARRAY(
+        SELECT attname::text COLLATE "C" FROM pg_attribute
+        WHERE attrelid = indrelid AND attnum = ANY (indkey) ORDER BY 1
+    )
+"""
 # What EXPLAIN is told, to run a statement and count, and to measure nothing.
 _COUNTING: Final = "ANALYZE, TIMING OFF, COSTS OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON"
 
@@ -71,6 +85,7 @@ class Staging:
         self._made: list[str] = []
         self._types: dict[str, str] = {}
         self._constraints: list[Constraint] = []
+        self._has_triggers = False
 
     async def ask(self, sql: str, *values: Any) -> Sequence[Any]:
         """Run a statement; gives its rows, if it has any."""
@@ -78,15 +93,34 @@ class Staging:
         result = await connection.exec_driver_sql(sql, values or None)
         return result.mappings().all() if result.returns_rows else ()
 
+    async def look(self) -> None:
+        """Look at how the table takes what is inserted; raises `CopyError` if COPY would do something else."""
+        (habits,) = await self.ask(_HABITS, self.target)
+        if habits["has_rules"]:
+            raise CopyError(
+                f"{self.target} has rules for INSERT, which COPY passes by: load into the table that they write to, or "
+                "with on_error='abort' and without on_conflict= and workers=."
+            )
+        self._has_triggers = habits["has_triggers"]
+
     @asynccontextmanager
     async def undeferred(self) -> AsyncGenerator[None]:
-        """Have the constraints of the table refuse rows at once in this block, also those that it defers."""
-        names = ", ".join(row["name"] for row in await self.ask(_DEFERRED, self.target))
-        if names:
-            await self.ask(f"SET CONSTRAINTS {names} IMMEDIATE")
+        """Have the constraints of the table refuse rows at once in this block; after it they are as declared.
+
+        What the transaction has told them cannot be asked.
+        """
+        found = await self.ask(_DEFERRABLE, self.target)
+        await self._set(found, "IMMEDIATE")
         yield
-        if names:
-            await self.ask(f"SET CONSTRAINTS {names} DEFERRED")
+        await self._set([row for row in found if row["condeferred"]], "DEFERRED")
+
+    async def _set(self, constraints: Sequence[Any], when: str) -> None:
+        if constraints:
+            await self.ask(f"SET CONSTRAINTS {', '.join(row['name'] for row in constraints)} {when}")
+
+    async def has_distinct_nulls(self, key: Iterable[str]) -> bool:
+        """Tell whether rows without a value in the *key* are never the same; so it is but for NULLS NOT DISTINCT."""
+        return not (await self.ask(_SAME_NULLS, self.target, sorted(key)))
 
     async def make_typed(self, *, shared: bool = False) -> None:
         """Create the table for records that fit; a *shared* one is there for other connections, too, and stays."""
@@ -100,7 +134,7 @@ class Staging:
     async def make_texts(self) -> None:
         """Create the table for records as texts, and for those that the server refuses."""
         names = ", ".join(f"{name} text" for name in self.columns.values())
-        await self._make(self.texts, f"({RECORD} bigint, {names}, {ROW} bigint GENERATED ALWAYS AS IDENTITY)")
+        await self._make(self.texts, f"({RECORD} bigint, {names}, {ROW} bigint GENERATED BY DEFAULT AS IDENTITY)")
 
     async def know(self) -> None:
         """Read of the catalog what the table demands."""
@@ -184,6 +218,9 @@ class Staging:
         return Published(0, 0, [])
 
     async def _written(self, publication: Publication) -> Published:
+        if publication.fresh is not None and self._has_triggers:
+            (row,) = await self.ask(publication.counted("true"))
+            return Published(row["inserted"], row["written"], [])
         if publication.fresh is not None:
             return await self._counted(publication)
         connection = await self.session.connection()
@@ -191,7 +228,10 @@ class Staging:
         return Published(rows, rows, [])
 
     async def _counted(self, publication: Publication) -> Published:
-        """Let the server's own counters tell new rows from updated ones: a mark returned of each costs a tenth more."""
+        """Let the server's own counters tell new rows from updated ones: a mark returned of each costs a tenth more.
+
+        They count what was proposed, also what a trigger has left out.
+        """
         (row,) = await self.ask(f"EXPLAIN ({_COUNTING}) {publication.insert('true')}")
         ((found,),) = (json.loads(each) if isinstance(each, str) else each for each in row.values())
         plan = found["Plan"]
@@ -205,39 +245,47 @@ class Staging:
         await self._make(self.rejects, f"({REASONS})")
         await self.ask(f"CREATE INDEX ON {publication.staging} ({ROW})")
         await self.ask(halving(self.function, publication, self.rejects))
-        (done,) = await self.ask(f"SELECT pg_temp.{self.function}(1, {row['last']}) AS rows")
+        inserted, written = await self._halved(row["last"])
+        while (again := await self._orphans(publication.staging)) and (more := await self._halved(again))[1]:
+            inserted, written = inserted + more[0], written + more[1]
         broken = await self._broken(publication.staging)
         await self.ask(f"DROP FUNCTION pg_temp.{self.function}")
         await self.ask(f"DROP TABLE {self.rejects}")
         self._made.remove(self.rejects)
-        return Published(done["rows"][0], done["rows"][1], broken)
+        return Published(inserted, written, broken)
+
+    async def _halved(self, last: int) -> tuple[int, int]:
+        """Bring the rows up to *last* in; gives how many were inserted, and written."""
+        (done,) = await self.ask(f"SELECT pg_temp.{self.function}(1, {last}) AS rows")
+        return done["rows"][0], done["rows"][1]
+
+    async def _orphans(self, staging: str) -> int:
+        """Take back what lacked a parent that may have come after it, if the table refers to itself; gives how many."""
+        if not any(each.is_own for each in self._constraints):
+            return 0
+        orphans = (
+            f"SELECT {RECORD}, row_number() OVER (ORDER BY {RECORD}) AS n FROM {self.rejects} WHERE state = '23503'"
+        )
+        await self.ask(f"UPDATE {staging} SET {ROW} = 0")
+        await self.ask(f"UPDATE {staging} s SET {ROW} = x.n FROM ({orphans}) x WHERE s.{RECORD} = x.{RECORD}")
+        (found,) = await self.ask(
+            f"WITH o AS (DELETE FROM {self.rejects} WHERE state = '23503' RETURNING 1) SELECT count(*) AS n FROM o"
+        )
+        return int(found["n"])
 
     async def _broken(self, staging: str) -> list[Broken]:
-        names = ", ".join(f"s.{name}::text" for name in self.columns.values())
+        fields = ", ".join(f"s.{name}::text" for name in self.columns.values())
         rows = await self.ask(
-            f"SELECT r.*, {names} FROM {self.rejects} r JOIN {staging} s USING ({RECORD}) ORDER BY {RECORD}"
+            f'SELECT {RECORD} AS number, r.said AS reason, r."column", r.state AS sqlstate, r."constraint", '
+            f"ARRAY[{fields}] AS fields FROM {self.rejects} r JOIN {staging} s USING ({RECORD}) ORDER BY {RECORD}"
         )
-        own = {slot.column.name: slot.source for slot in self.plan.slots}
-        return [
-            Broken(
-                row[RECORD],
-                row["said"],
-                {source: row[name] for name, source in own.items()},
-                column=row["column"],
-                sqlstate=row["state"],
-                constraint=row["constraint"],
-            )
-            for row in rows
-        ]
-
-
-# As in `publishing`: what is not a row's fault.
-_NOT_A_ROWS: Final = frozenset({"08", "0A", "25", "28", "3B", "3D", "40", "42", "53", "55", "57", "58", "F0", "XX"})
+        names = [slot.source for slot in self.plan.slots]
+        return [Broken(**{**row, "fields": dict(zip(names, row["fields"], strict=False))}) for row in rows]
 
 
 def is_of_a_row(error: DatabaseError) -> bool:
     """Tell whether the server refused a row, and not the load."""
-    return error.sqlstate is not None and error.sqlstate[:2] not in _NOT_A_ROWS
+    return error.sqlstate is not None and error.sqlstate[:2] not in NOT_A_ROWS
 
 
 def spelt_table(table: Table) -> str:

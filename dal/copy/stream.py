@@ -20,6 +20,10 @@ from dal.copy.values import pc
 _COUNTED: Final = pa.array(range(CHUNK_ROWS), pa.int64())
 
 
+# So many records of texts are kept until they are sent.
+ODD_EACH: Final = 16_384
+
+
 class Piece(NamedTuple):
     """What is sent next, maybe nothing; of which records; and whether the COPY ends with it."""
 
@@ -29,7 +33,9 @@ class Piece(NamedTuple):
 
 
 class Stream:
-    """The pieces of a source; each COPY has *rows_each* records at the most, or all of them.
+    """The pieces of a source; each COPY has *rows_each* records, and what is left of a chunk, or all of them.
+
+    It ends early, too, where so many are odd that no more of them should be held.
 
     With *numbered*, each record has its number as a last column. Two chunks are in memory at a time. A cancelled task
     waits for the thread: the source must not be closed under it.
@@ -44,7 +50,7 @@ class Stream:
         self._rows_each = rows_each
         # What is in memory is made of Python's values under Python's lock: a thread would only wait for it.
         self._is_held = records.is_held
-        self._rows = 0
+        self._rows = self._odd = 0
         self._is_begun = False
         self._encoder: Encoder | None = None
 
@@ -76,8 +82,10 @@ class Stream:
         assert self._encoder is not None  # noqa: S101 # it was begun
         batch = with_numbers(found) if self._more else found.batch
         made.append(Piece(self._encoder.write(batch), found))
-        self._rows += found.batch.num_rows
-        if self._rows_each is not None and self._rows >= self._rows_each:
+        self._odd += len(found.odd)
+        self._rows += found.batch.num_rows + len(found.odd) + len(found.broken)
+        is_full = self._rows_each is not None and self._rows >= self._rows_each
+        if is_full or self._odd >= ODD_EACH:
             made.append(self._end())
         return made
 
@@ -89,7 +97,7 @@ class Stream:
 
     def _end(self) -> Piece:
         assert self._encoder is not None  # noqa: S101 # something was begun
-        data, self._encoder, self._rows = self._encoder.end(), None, 0
+        data, self._encoder, self._rows, self._odd = self._encoder.end(), None, 0, 0
         return Piece(data, None, is_end=True)
 
 

@@ -18,11 +18,12 @@ from dal.copy.publishing import RECORD
 # Of a table: its columns that must have a value, its CHECKs and foreign keys, and its unique indexes.
 CATALOG: Final = """
 WITH names AS (SELECT attrelid, attnum, attname::text AS name FROM pg_attribute WHERE attnum > 0)
-SELECT 'not null' AS kind, ARRAY[attname::text] AS columns, NULL AS said, NULL::text AS target, NULL::text[] AS keys
+SELECT 'not null' AS kind, ARRAY[attname::text] AS columns, NULL AS said, NULL::text AS target, NULL::text[] AS keys,
+    false AS is_own
 FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND attnotnull AND NOT attisdropped
 UNION ALL
 SELECT 'check', (SELECT array_agg(name) FROM names WHERE attrelid = conrelid AND attnum = ANY (conkey)),
-    pg_get_expr(conbin, conrelid), NULL, NULL
+    pg_get_expr(conbin, conrelid), NULL, NULL, false
 FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'c'
 UNION ALL
 SELECT 'foreign key',
@@ -30,25 +31,29 @@ SELECT 'foreign key',
         JOIN names USING (attnum) WHERE attrelid = conrelid),
     NULL, confrelid::regclass::text,
     (SELECT array_agg(name ORDER BY place) FROM unnest(confkey) WITH ORDINALITY AS k (attnum, place)
-        JOIN names USING (attnum) WHERE attrelid = confrelid)
+        JOIN names USING (attnum) WHERE attrelid = confrelid), confrelid = conrelid
 FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'f'
 UNION ALL
 SELECT 'unique', (SELECT array_agg(name) FROM names WHERE attrelid = indrelid AND attnum = ANY (indkey)),
     pg_get_expr(indpred, indrelid), NULL,
-    (SELECT array_agg(pg_get_indexdef(indexrelid, n, true) ORDER BY n) FROM generate_series(1, indnkeyatts) AS n)
+    (SELECT array_agg(pg_get_indexdef(indexrelid, n, true) ORDER BY n) FROM generate_series(1, indnkeyatts) AS n), false
 FROM pg_index WHERE indrelid = $1::text::regclass AND indisunique
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A row of the catalog: `columns` are those that it speaks of, `keys` what is unique or referred to."""
+    """A row of the catalog: `columns` are those that it speaks of, `keys` what is unique or referred to.
+
+    One that `is_own` refers to its own table.
+    """
 
     kind: str
     columns: Sequence[str] | None
     said: str | None
     target: str | None
     keys: Sequence[str] | None
+    is_own: bool
 
 
 def suspects(
@@ -68,7 +73,7 @@ def suspects(
         elif each.kind == "check":
             alone.append(f"NOT ({each.said})")
         elif each.kind == "foreign key":
-            found.append(_without_parent(each, staging, target, given))
+            found.append(_without_parent(each, staging, given))
         elif set(each.columns) != set(arbiter):
             found += _not_alone(each, staging, target)
     if alone:
@@ -76,13 +81,13 @@ def suspects(
     return " UNION ALL ".join(found) or None
 
 
-def _without_parent(each: Constraint, staging: str, target: str, given: Mapping[str, str]) -> str:
+def _without_parent(each: Constraint, staging: str, given: Mapping[str, str]) -> str:
     own = [f"s.{given[name]}" for name in each.columns or ()]
     keys = [quoted(name) for name in each.keys or ()]
     same = " AND ".join(f"r.{key} = {name}" for key, name in zip(keys, own, strict=True))
     known = " AND ".join(f"{name} IS NOT NULL" for name in own)
     missing = f"NOT EXISTS (SELECT FROM {each.target} r WHERE {same})"
-    if each.target == target and set(each.keys or ()) <= set(given):
+    if each.is_own and set(each.keys or ()) <= set(given):
         missing += f" AND NOT EXISTS (SELECT FROM {staging} r WHERE {same})"  # or in the same load
     return f"SELECT s.{RECORD} FROM {staging} s WHERE {known} AND {missing}"
 
@@ -109,4 +114,4 @@ def quoted(name: str) -> str:
 
 def constraints_of(rows: Sequence[Any]) -> list[Constraint]:
     """Take what `CATALOG` gave."""
-    return [Constraint(row["kind"], row["columns"], row["said"], row["target"], row["keys"]) for row in rows]
+    return [Constraint(**row) for row in rows]

@@ -19,8 +19,8 @@ from sqlalchemy import Table
 
 from dal.copy.asked import Asked
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, report_of
-from dal.copy.plan import CopyPlan, plan_copy
+from dal.copy.load import SEGMENT_ROWS, Load, planned, report_of
+from dal.copy.plan import CopyPlan
 from dal.copy.records import Chunk, Records
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, open_source, positions_of
@@ -37,7 +37,7 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
     shared = f"dal_load_{uuid4().hex[:12]}"
     async with open_source(source, positions_of(table), asked.form) as records:
         async with database.writing() as session:
-            plan = plan_copy(table, records, asked.rename, session.get_bind().dialect)
+            plan = await planned(session, table, records, asked)
             await Staging(session, plan, shared).make_typed(shared=True)
         try:
             with Ledger(records, asked, table.fullname) as ledger:
