@@ -10,11 +10,11 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.asked import Asked, CopyOptions
-from dal.copy.load import load
 from dal.copy.parts import copy_in_parts
 from dal.copy.rejects import refuse_to_overwrite
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, files_of
+from dal.copy.whole import copy_in_whole
 from dal.copy.workers import copy_in_by_workers
 from dal.errors import CopyError
 from dal.session import SessionSource
@@ -58,7 +58,7 @@ async def copy_in(
 async def _loaded(target: AsyncSession | SessionSource, table: Table, source: Source, asked: Asked) -> CopyReport:
     if isinstance(target, AsyncSession):
         _refuse_parts(asked)
-        return await load(target, table, source, asked)
+        return await copy_in_whole(target, table, source, asked)
     if target.is_transaction:
         _refuse_parts(asked)
     if asked.is_in_parts:
@@ -66,7 +66,7 @@ async def _loaded(target: AsyncSession | SessionSource, table: Table, source: So
     if asked.workers > 1:
         return await copy_in_by_workers(target, table, source, asked)
     async with target.writing() as session:
-        return await load(session, table, source, asked)
+        return await copy_in_whole(session, table, source, asked)
 
 
 def _peak_bytes() -> int | None:

@@ -18,7 +18,7 @@ from dal.copy.asked import Asked, Rejecting
 from dal.copy.fitting import Fitted
 from dal.copy.records import Broken, Records
 from dal.copy.rejects import open_rejects
-from dal.copy.report import Progress, Rejected
+from dal.copy.report import CopyReport, Progress, Rejected
 from dal.copy.stream import Piece
 from dal.errors import CopyError
 
@@ -84,6 +84,20 @@ class Ledger:
         """What becomes of the records if the load fails now."""
         done = self._whole.committed
         return f"The first {done:,} records are settled and stay." if done else NOTHING
+
+    def report(self, started: float) -> CopyReport:
+        """Close the books of a load that began at *started*."""
+        return CopyReport(
+            self.inserted,
+            self.sent_bytes,
+            perf_counter() - started,
+            self.updated,
+            self.skipped,
+            self.rejected,
+            tuple(self.shown),
+            self.phases,
+            self.rebuilt,
+        )
 
     def of_part(self) -> Ledger:
         """Open the books of one part, which this one takes when it is settled."""

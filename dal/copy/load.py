@@ -9,9 +9,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from sqlalchemy import Table
@@ -19,19 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.again import as_texts, sent_again, texts_again
 from dal.copy.asked import Asked, Conflict
+from dal.copy.asking import ask, is_of_a_row
 from dal.copy.conflict import Settlement, settlement_of
 from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
+from dal.copy.judging import Published
 from dal.copy.ledger import Ledger
 from dal.copy.plan import CopyPlan, plan_copy
 from dal.copy.publishing import RECORD
 from dal.copy.rebuilding import Rebuilding
 from dal.copy.records import Records
-from dal.copy.report import CopyReport
 from dal.copy.sending import Into, send
-from dal.copy.source import Source, open_source, positions_of
-from dal.copy.staging import Published, Staging, is_of_a_row
-from dal.copy.stream import ODD_EACH, Piece, Stream, up_to_end
+from dal.copy.staging import Staging
+from dal.copy.stream import ODD_EACH, Piece, up_to_end
 from dal.copy.translation import refuse_translation
 from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
@@ -39,20 +38,6 @@ from dal.errors import CardinalityViolation, CopyError, DatabaseError
 SEGMENT_ROWS: Final = 65_536
 # Two loads that look for what is new would each find what the other one brings.
 _ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
-
-
-async def load(session: AsyncSession, table: Table, source: Source, asked: Asked) -> CopyReport:
-    """Stream *source* into *table*, in the session's transaction; a load that fails goes back to its own savepoint."""
-    started = time.perf_counter()
-    async with open_source(source, positions_of(table), asked.form) as records:
-        plan = await planned(session, table, records, asked)
-        with Ledger(records, asked, table.fullname) as ledger:
-            one = Load(session, plan, ledger, asked)
-            async with session.begin_nested():
-                stream = Stream(plan, records, rows_each=one.rows_each, numbered=one.is_staged)
-                async with aclosing(stream.pieces()) as pieces:
-                    await one.run(pieces)
-    return report_of(ledger, started)
 
 
 async def planned(session: AsyncSession, table: Table, records: Records, asked: Asked) -> CopyPlan:
@@ -70,22 +55,6 @@ def is_staged(asked: Asked, table: Table) -> bool:
     return asked.workers > 1 or asked.conflict.is_staged or (asked.rejecting is not None and refers_to_itself)
 
 
-def report_of(ledger: Ledger, started: float) -> CopyReport:
-    """Close the books of a load that began at *started*."""
-    seconds = time.perf_counter() - started
-    return CopyReport(
-        ledger.inserted,
-        ledger.sent_bytes,
-        seconds,
-        ledger.updated,
-        ledger.skipped,
-        ledger.rejected,
-        tuple(ledger.shown),
-        ledger.phases,
-        ledger.rebuilt,
-    )
-
-
 class Load:
     """One load, and what has come of it."""
 
@@ -101,7 +70,9 @@ class Load:
         self.staged = 0
         # A shared table is filled by several, and what was odd comes last.
         self._is_in_order = not self._is_shared
-        self._rebuilding = Rebuilding(self.staging, keeps_foreign_keys=ledger.rejecting is not None)
+        self._rebuilding = Rebuilding(
+            session, self.staging.target.name, keeps_foreign_keys=ledger.rejecting is not None
+        )
         self._odd: list[Odd] = []
         self._is_known = False
         self._is_refused = False  # the segment before
@@ -143,9 +114,9 @@ class Load:
     async def begin(self) -> None:
         """Look at the table; empty it, if it is replaced, and drop what is made again at the end."""
         if self._is_judged:
-            await self.staging.look()
+            await self.staging.target.look()
         if self._conflict.action == "replace":
-            await self.staging.ask(f"TRUNCATE {self.staging.target}")
+            await ask(self._session, f"TRUNCATE {self.staging.target.name}")
         if self._asked.rebuild:
             await self._rebuilding.drop()
 
@@ -156,12 +127,12 @@ class Load:
                 self._ledger.rebuilt[name] = seconds
         if self._asked.analyze:
             with self._ledger.phase("analyze"):
-                await self.staging.ask(f"ANALYZE {self.staging.target}")
+                await ask(self._session, f"ANALYZE {self.staging.target.name}")
         await self._ledger.settle(self._session)
 
     def judging(self) -> AbstractAsyncContextManager[None]:
         """Have the server refuse records at once, where some may be rejected."""
-        return self.staging.undeferred() if self._ledger.rejecting else nullcontext()
+        return self.staging.target.undeferred() if self._ledger.rejecting else nullcontext()
 
     async def _fill(self, pieces: AsyncIterator[Piece], tell: Callable[[Piece], None]) -> int:
         into = self._into_typed if self.is_staged else self._straight
@@ -239,14 +210,14 @@ class Load:
             if not is_of_a_row(error):
                 raise
         self.staging.forget()
-        return await self._publish_texts(as_texts(self._plan, sent), self.staging.target)
+        return await self._publish_texts(as_texts(self._plan, sent), self.staging.target.name)
 
     async def publish(self, rows: int) -> None:
         """Bring the *rows* of the staging table into the table."""
         settlement = self._settlement
         if settlement.watermark is not None:
-            await self.staging.ask(_ONE_BY_ONE, f"dal append {self._plan.table.fullname}")
-            await self.staging.ask(settlement.not_new(self.staging.typed, self.staging.target))
+            await ask(self._session, _ONE_BY_ONE, f"dal append {self._plan.table.fullname}")
+            await ask(self._session, settlement.not_new(self.staging.typed, self.staging.target.name))
         if self._conflict.duplicates == "error":
             await self._refuse_duplicates(settlement)
         with self._ledger.phase("publish"):
@@ -273,8 +244,8 @@ class Load:
     async def _leave_out_duplicates(self, settlement: Settlement) -> None:
         if settlement.key:
             last = self._conflict.duplicates == "last"
-            is_known = await self.staging.has_distinct_nulls(settlement.key)
-            await self.staging.ask(settlement.duplicates(self.staging.typed, last=last, is_known=is_known))
+            is_known = await self.staging.target.has_distinct_nulls(settlement.key)
+            await ask(self._session, settlement.duplicates(self.staging.typed, last=last, is_known=is_known))
 
     @property
     def _settlement(self) -> Settlement:
@@ -284,8 +255,8 @@ class Load:
     async def _refuse_duplicates(self, settlement: Settlement) -> None:
         if not settlement.key:
             return
-        is_known = await self.staging.has_distinct_nulls(settlement.key)
-        for pair in await self.staging.ask(settlement.first_pair(self.staging.typed, is_known=is_known)):
+        is_known = await self.staging.target.has_distinct_nulls(settlement.key)
+        for pair in await ask(self._session, settlement.first_pair(self.staging.typed, is_known=is_known)):
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
                 f"duplicates='last' or 'first'. {self._ledger.fate}"
@@ -298,7 +269,7 @@ class Load:
         await self._know()
         odd, self._odd, self._is_in_order = self._odd, [], False
         with self._ledger.phase("judge"):
-            done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target)
+            done = await self._publish_texts(odd, self.staging.typed if self.is_staged else self.staging.target.name)
         self._ledger.reject(done.broken)
         self._count(done.inserted)
 
@@ -313,7 +284,7 @@ class Load:
 
     async def _know(self) -> None:
         if not self._is_known:
-            await self.staging.know()
+            await self.staging.target.know()
             self._is_known = True
 
 

@@ -17,7 +17,7 @@ from dal.copy.asked import Asked
 from dal.copy.checkpoint import Checkpoint
 from dal.copy.dealing import Dealer, Part, TurnLost, Turns
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, is_staged, planned, report_of
+from dal.copy.load import SEGMENT_ROWS, Load, is_staged, planned
 from dal.copy.plan import CopyPlan
 from dal.copy.records import Records
 from dal.copy.report import CopyReport
@@ -51,7 +51,7 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
                 if ledger.committed:
                     error.add_detail(ledger.fate)
                 raise
-    return report_of(ledger, started)
+    return ledger.report(started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from time import perf_counter
 from typing import Any, Final
 
-from dal.copy.staging import Staging
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dal.copy.asking import ask
 
 # What has nothing that its definition does not say: no other tablespace, no mark of CLUSTER or of replication. Those of
 # a partitioned table belong to those of its partitions.
@@ -39,23 +41,23 @@ ORDER BY 1
 class Rebuilding:
     """What was dropped of one table, and how it is made again."""
 
-    def __init__(self, staging: Staging, *, keeps_foreign_keys: bool) -> None:
-        self._staging = staging
+    def __init__(self, session: AsyncSession, target: str, *, keeps_foreign_keys: bool) -> None:
+        self._session, self._target = session, target
         self._catalogs = (_INDEXES,) if keeps_foreign_keys else (_INDEXES, _FOREIGN_KEYS)
         self._dropped: Sequence[Any] = ()
 
     async def drop(self) -> None:
         """Drop them, one statement each; nobody can read the table until the transaction ends."""
-        found = [row for catalog in self._catalogs for row in await self._staging.ask(catalog, self._staging.target)]
+        found = [row for catalog in self._catalogs for row in await ask(self._session, catalog, self._target)]
         for row in found:
-            await self._staging.ask(row["dropped"])
+            await ask(self._session, row["dropped"])
         self._dropped = found
 
     async def rebuilt(self) -> AsyncIterator[tuple[str, float]]:
         """Make them again, and give the name of each and the seconds that it took."""
         for row in self._dropped:
             started = perf_counter()
-            await self._staging.ask(row["made"])
+            await ask(self._session, row["made"])
             if row["is_said"]:
-                await self._staging.ask(row["said"])
+                await ask(self._session, row["said"])
             yield row["name"], perf_counter() - started

@@ -19,7 +19,7 @@ from sqlalchemy import Table
 
 from dal.copy.asked import Asked
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, planned, report_of
+from dal.copy.load import SEGMENT_ROWS, Load, planned
 from dal.copy.plan import CopyPlan
 from dal.copy.records import Chunk, Records
 from dal.copy.report import CopyReport
@@ -50,7 +50,7 @@ async def copy_in_by_workers(database: SessionSource, table: Table, source: Sour
                     await load.end()
         finally:
             await asyncio.shield(_dropped(database, shared))
-    return report_of(ledger, started)
+    return ledger.report(started)
 
 
 async def _fill(
