@@ -6,12 +6,13 @@ twentieth of its rate. The server reads the rows that psql sends, dal's come to 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Table
 
-from bench.copy_bench import Bench, Load, Part, Way
+from bench.copy_bench import Bench, Contents, Load, Part, Way
 from bench.copy_rows import NAMES, TABLE, records, write_parquet
 from bench.order_lines import TABLE as LINES
 from bench.order_lines import generate_lines, load, load_opening, write_csv
@@ -42,6 +43,23 @@ async def files(bench: Bench) -> None:
     )
     await bench.measure(Part("csv", TABLE, rows, ways))
     bench.ratio("csv_vs_psql", "csv", "1.0", peer="psql")
+    await _by_workers(bench, parquet, due)
+
+
+async def _by_workers(bench: Bench, parquet: Path, due: Contents) -> None:
+    """Load by one connection and by two, which write every row twice, and need processors to themselves."""
+    ways = {
+        f"dal_{count}": Way(
+            f"copy_in(database, table, parquet, workers={count})", partial(_load, bench, parquet, count), due
+        )
+        for count in (1, 2)
+    }
+    await bench.measure(Part("workers", TABLE, bench.size.rows, ways))
+    bench.ratio("workers_2_vs_1", "workers", "none", peer="dal_1", own="dal_2")
+
+
+async def _load(bench: Bench, parquet: Path, workers: int) -> None:
+    await copy_in(bench.database, TABLE, parquet, workers=workers)
 
 
 async def lineitem(bench: Bench) -> None:
