@@ -1,6 +1,28 @@
-"""Alembic, in-process and from its own command."""
+"""Alembic, in-process and from its own command, one migrator at a time, and never in the way of others."""
 
-from dal.migrations.environment import run_env
-from dal.migrations.runner import check_at_head, upgrade
+from dal.migrations.environment import EnvOptions, run_env
+from dal.migrations.options import MigrationOptions
+from dal.migrations.runner import (
+    RevisionInfo,
+    check_at_head,
+    current,
+    downgrade,
+    history,
+    offline_sql,
+    stamp,
+    upgrade,
+)
 
-__all__ = ["check_at_head", "run_env", "upgrade"]
+__all__ = [
+    "EnvOptions",
+    "MigrationOptions",
+    "RevisionInfo",
+    "check_at_head",
+    "current",
+    "downgrade",
+    "history",
+    "offline_sql",
+    "run_env",
+    "stamp",
+    "upgrade",
+]

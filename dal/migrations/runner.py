@@ -1,50 +1,138 @@
-"""Bring a database to a revision from inside the application, or say that it is not there."""
+"""Bring a database to a revision, or say where it is, from inside the application."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Unpack
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from dal.database import Database
 from dal.errors import MigrationError
-from dal.migrations.environment import CONNECTION
+from dal.migrations.environment import CONNECTION, REVISED, SCHEMA
+from dal.migrations.migrator import migrator
+from dal.migrations.options import MigrationOptions, Patience, config_of
 
 
-async def upgrade(db: Database, revision: str = "head", *, ini: Path = Path("alembic.ini")) -> None:
+@dataclass(frozen=True, slots=True)
+class RevisionInfo:
+    """A revision as its file has it; `down` are those it follows."""
+
+    revision: str
+    down: tuple[str, ...]
+    message: str
+    path: Path
+    is_head: bool
+
+
+async def upgrade(db: Database, revision: str = "head", **options: Unpack[MigrationOptions]) -> None:
     """Upgrade *db* to *revision*, each revision in a transaction of its own; safe inside a running loop.
 
-    Raises `MigrationError` for what Alembic refuses, and the server's errors; the database then stays at the last
-    revision that was complete.
+    One process does it at a time: others wait, and find it done. It connects twice by itself, and not at all to migrate
+    a database that is at head, for which one round trip is enough. Raises `MigrationError` for what Alembic refuses,
+    `LockNotAvailable` where a lock or another migrator took too long, with who is in the way, and the server's errors;
+    the database then stays at the last revision that was complete.
     """
+    config = config_of(options)
+    if revision in ("head", "heads") and await _is_at_head(db, config, options.get("schema")):
+        return
+    await _migrate(db, f"upgrade to {revision!r}", lambda config: command.upgrade(config, revision), options)
 
-    def run(connection: Connection) -> None:
-        command.upgrade(Config(ini, attributes={CONNECTION: connection}), revision)
+
+async def downgrade(db: Database, revision: str, **options: Unpack[MigrationOptions]) -> None:
+    """Go back to *revision*, "-1" or "base"; as `upgrade` does. What the revisions drop is lost."""
+    await _migrate(db, f"downgrade to {revision!r}", lambda config: command.downgrade(config, revision), options)
+
+
+async def stamp(db: Database, revision: str = "head", **options: Unpack[MigrationOptions]) -> None:
+    """Say that *db* is at *revision*, and change nothing else."""
+    await _migrate(db, f"stamp {revision!r}", lambda config: command.stamp(config, revision), options)
+
+
+async def current(db: Database, *, schema: str | None = None) -> tuple[str, ...]:
+    """Tell at which revisions *db* is: none before the first one, several on several branches."""
+
+    def heads(connection: Connection) -> tuple[str, ...]:
+        options = {} if schema is None else {"version_table_schema": schema}
+        return MigrationContext.configure(connection, opts=options).get_current_heads()
 
     async with db.engine.connect() as connection:
-        try:
-            await connection.run_sync(run)
-        except CommandError as error:
-            raise MigrationError(f"cannot upgrade to {revision!r}: {error}") from error
-        await connection.commit()
+        return await connection.run_sync(heads)
+
+
+def history(*, ini: Path = Path("alembic.ini")) -> list[RevisionInfo]:
+    """Read all revisions of the code, the newest first."""
+    script = ScriptDirectory.from_config(config_of({"ini": ini}))
+    return [
+        RevisionInfo(each.revision, _down(each), each.doc, Path(each.path), each.is_head)
+        for each in script.walk_revisions()
+    ]
+
+
+def offline_sql(revision: str = "head", *, ini: Path = Path("alembic.ini")) -> str:
+    """Render what an upgrade to *revision*, or of a range `from:to`, sends; nothing is connected to."""
+    return rendered(lambda config: command.upgrade(config, revision, sql=True), ini=ini)
+
+
+def rendered(render: Callable[[Config], None], *, ini: Path) -> str:
+    """Take down the SQL of an offline command of Alembic's."""
+    config = config_of({"ini": ini})
+    config.output_buffer = StringIO()
+    with _refused("render"):
+        render(config)
+    return config.output_buffer.getvalue()
 
 
 async def check_at_head(db: Database, *, ini: Path = Path("alembic.ini")) -> None:
     """Raise `MigrationError` unless *db* is at the newest revision; for the start of a service."""
-
-    def current(connection: Connection) -> tuple[str, ...]:
-        return MigrationContext.configure(connection).get_current_heads()
-
-    heads = ScriptDirectory.from_config(Config(ini)).get_heads()
-    async with db.engine.connect() as connection:
-        at = await connection.run_sync(current)
+    heads = _heads(config_of({"ini": ini}))
+    at = await current(db)
     if set(at) != set(heads):
         raise MigrationError(
             f"the database {db.config.where} is at revision {', '.join(at) or 'none'}, and the code at "
             f"{', '.join(heads)}. Upgrade it: alembic upgrade head"
         )
+
+
+def _down(revision: Script) -> tuple[str, ...]:
+    """Name what a revision follows, on one branch or as a merge."""
+    down = revision.down_revision
+    return (down,) if isinstance(down, str) else tuple(down or ())
+
+
+async def _is_at_head(db: Database, config: Config, schema: str | None) -> bool:
+    return set(await current(db, schema=schema)) == set(_heads(config))
+
+
+def _heads(config: Config) -> Sequence[str]:
+    return ScriptDirectory.from_config(config).get_heads()
+
+
+async def _migrate(db: Database, what: str, do: Callable[[Config], None], options: MigrationOptions) -> None:
+    config = config_of(options)
+
+    def attempt(connection: Connection) -> None:
+        config.attributes[CONNECTION] = connection
+        do(config)
+
+    async with migrator(db.config, Patience.of(config, options)) as locking:
+        config.attributes |= {SCHEMA: options.get("schema"), REVISED: locking.revised}
+        with _refused(what):
+            await locking.run(attempt)
+
+
+@contextmanager
+def _refused(what: str) -> Generator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise MigrationError(f"cannot {what}: {error}") from error
