@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -81,4 +81,15 @@ class Judge:
             f'SELECT {RECORD} AS number, r.said AS reason, r."column", r.state AS sqlstate, r."constraint", '
             f"ARRAY[{fields}] AS fields FROM {self.rejects} r JOIN {staging} s USING ({RECORD}) ORDER BY {RECORD}",
         )
-        return [Broken(**{**row, "fields": dict(zip(self.names, row["fields"], strict=False))}) for row in rows]
+        return [self._record(row) for row in rows]
+
+    def _record(self, row: Any) -> Broken:
+        fields = dict(zip(self.names, row["fields"], strict=False))
+        return Broken(
+            row["number"],
+            row["reason"],
+            fields,
+            column=row["column"],
+            sqlstate=row["sqlstate"],
+            constraint=row["constraint"],
+        )

@@ -26,9 +26,11 @@ class RejectForm(Protocol):
 
     def begin(self) -> bytes:
         """Give what stands before the first record."""
+        ...
 
     def record(self, broken: Broken) -> bytes:
         """Give a record."""
+        ...
 
 
 def form_of_rejects(path: Path, form: Csv | Ndjson | None, names: Sequence[str]) -> RejectForm:
