@@ -12,6 +12,7 @@ from dal.migrations.runner import (
     stamp,
     upgrade,
 )
+from dal.migrations.schemas import for_each_schema
 
 __all__ = [
     "EnvOptions",
@@ -20,6 +21,7 @@ __all__ = [
     "check_at_head",
     "current",
     "downgrade",
+    "for_each_schema",
     "history",
     "offline_sql",
     "run_env",
