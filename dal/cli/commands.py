@@ -10,6 +10,7 @@ from typing import Annotated, Final, cast
 
 import typer
 
+from dal.cli.db_command import app as db
 from dal.cli.dump_command import dump
 from dal.cli.load_command import load
 from dal.cli.usage import Usage
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(load)
 app.command()(dump)
+app.add_typer(db, name="db")
 
 
 def run() -> int:

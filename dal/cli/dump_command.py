@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import asdict
@@ -42,22 +41,14 @@ def dump(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives by 
 
     130  interrupted: as after 1
     """
-    from dal.cli.interrupting import INTERRUPTED, Interruption
-    from dal.cli.load_run import FAILED, fail, words
+    from dal.cli.failing import carried_out
 
     if file == "-" and as_json:
         raise Usage("the standard output has the rows: leave out --json, or give a file.")
     form = _form_of(file, format)
-    with Interruption() as interruption:
-        work = _dump(url, (table, schema), (columns, order_by), sys.stdout.buffer if file == "-" else file, form)
-        try:
-            report = interruption.run(work)
-        except (Exception, asyncio.CancelledError) as error:
-            if interruption.is_asked:
-                raise typer.Exit(fail("interrupted: nothing was kept.", INTERRUPTED)) from None
-            if isinstance(error, Usage) or (said := words(error)) is None:
-                raise
-            raise typer.Exit(fail(said, FAILED)) from None
+    target = sys.stdout.buffer if file == "-" else file
+    work = _dump(url, (table, schema), (columns, order_by), target, form)
+    report = carried_out(work, interrupted="interrupted: nothing was kept.")
     if as_json:
         typer.echo(json.dumps(asdict(report)))
     elif file != "-":

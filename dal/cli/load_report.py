@@ -15,6 +15,7 @@ from rich.table import Table as Shown
 from rich.text import Text
 from sqlalchemy import Table
 
+from dal.cli.failing import printable
 from dal.copy import CopyReport, Rejected
 
 # So many rejects are in the table; the JSON object has all that the report holds.
@@ -43,11 +44,6 @@ def show(report: CopyReport, table: Table, *, dry_run: bool) -> None:
 def show_json(report: CopyReport, table: Table, *, dry_run: bool) -> None:
     """Print the JSON object."""
     typer.echo(json.dumps(_object(report, table, dry_run=dry_run)))
-
-
-def printable(text: str) -> str:
-    """Spell out what is no character to print: nothing may steer a terminal, or make two lines of one."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _figures(report: CopyReport) -> dict[str, str]:

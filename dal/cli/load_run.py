@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from sqlalchemy import Table, text
 
+from dal.cli.failing import FAILED, fail, printable, words
 from dal.cli.interrupting import INTERRUPTED, Interruption, StandardInput
 from dal.cli.load_asked import LoadAsked
 from dal.cli.load_progress import shown
-from dal.cli.load_report import printable, show, show_json
+from dal.cli.load_report import show, show_json
 from dal.cli.table import reflected, refuse_unknown
 from dal.cli.usage import Usage
 from dal.copy import CopyReport, OnProgress, Progress, copy_in
 from dal.database import Database
-from dal.errors import DALError
 from dal.transaction import Outcome, Transaction
 
-FAILED = 1
 REJECTED = 3
 
 
@@ -109,18 +107,3 @@ class _Load:
             form=asked.form,
             on_progress=told,
         )
-
-
-def words(error: BaseException) -> str | None:
-    """Say in a line what failed; None is what nobody expects, and wants its traceback."""
-    if isinstance(error, DALError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {(error.strerror or type(error).__name__).lower()}."
-    return None
-
-
-def fail(message: str, code: int) -> int:
-    """Say what failed, on the standard error; gives *code*."""
-    typer.echo(f"dal: {printable(message)}", err=True)
-    return code

@@ -80,7 +80,7 @@ class _Environment:
             context.run_migrations()
 
     def run(self, connection: Connection) -> None:
-        revised = context.config.attributes.get(REVISED)
+        revised = context.config.attributes.get(REVISED, [])
         if self._schema is not None:
             quoted = connection.dialect.identifier_preparer.quote_identifier(self._schema)
             connection.exec_driver_sql(f"SET search_path = {quoted}, public")
@@ -94,7 +94,7 @@ class _Environment:
         config = database_of(context.config)
         if _changes(context.config):
             async with migrator(config, Patience.of(context.config, {})) as locking:
-                context.config.attributes[REVISED] = locking.revised
+                context.config.attributes[REVISED] = [locking.revised]
                 await locking.run(self.run)
             return
         single = DatabaseConfig(url=config.url, pool=PoolConfig(size=1), application_name="dal migrations")

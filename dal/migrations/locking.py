@@ -47,7 +47,7 @@ class Locking:
             return  # a server whose system has no way to know
 
     def revised(self, **_: Any) -> None:
-        """Note that a revision has come to its end; Alembic's `on_version_apply`."""
+        """Note that a revision has come to its end; one of Alembic's `on_version_apply`."""
         self._is_torn = False
 
     def _told(self, connection: Connection, options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ Pure values, but for the file they are read from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, TypedDict
@@ -24,7 +25,8 @@ class MigrationOptions(TypedDict, total=False):
 
     A statement waits `lock_timeout_s` for a lock, 1 s unless told; then its revision is rolled back and tried again,
     for `give_up_after_s` in all, 600 s. One process migrates, and others wait `wait_s` for it, 600 s. `schema` is where
-    the tables and the version table are.
+    the tables and the version table are. `on_revision` is told the number of each revision that has run, just before
+    its COMMIT.
     """
 
     ini: Path
@@ -32,6 +34,7 @@ class MigrationOptions(TypedDict, total=False):
     lock_timeout_s: float
     give_up_after_s: float
     wait_s: float
+    on_revision: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

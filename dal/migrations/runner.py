@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Unpack
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
@@ -83,6 +84,11 @@ def offline_sql(revision: str = "head", *, ini: Path = Path("alembic.ini")) -> s
     return rendered(lambda config: command.upgrade(config, revision, sql=True), ini=ini)
 
 
+def offline_downgrade_sql(revisions: str, *, ini: Path = Path("alembic.ini")) -> str:
+    """Render what a downgrade of a range `from:to` sends; nothing is connected to."""
+    return rendered(lambda config: command.downgrade(config, revisions, sql=True), ini=ini)
+
+
 def rendered(render: Callable[[Config], None], *, ini: Path) -> str:
     """Take down the SQL of an offline command of Alembic's."""
     config = config_of({"ini": ini})
@@ -90,6 +96,29 @@ def rendered(render: Callable[[Config], None], *, ini: Path) -> str:
     with _refused("render"):
         render(config)
     return config.output_buffer.getvalue()
+
+
+async def new_revision(
+    message: str, db: Database | None = None, *, ini: Path = Path("alembic.ini"), rev_id: str | None = None
+) -> list[Path]:
+    """Write a revision: an empty one, or, with *db* at head, what the models have and it lacks; gives its files."""
+    config = config_of({"ini": ini})
+    config.cmd_opts = Namespace(quiet=True)
+
+    def write() -> list[Path]:
+        with _refused("write a revision"):
+            made = command.revision(config, message, autogenerate=db is not None, rev_id=rev_id)
+        scripts = made if isinstance(made, list) else [made]
+        return [Path(each.path) for each in scripts if each is not None]
+
+    def autogenerate(connection: Connection) -> list[Path]:
+        config.attributes[CONNECTION] = connection
+        return write()
+
+    if db is None:
+        return write()
+    async with db.engine.connect() as connection:
+        return await connection.run_sync(autogenerate)
 
 
 async def check_at_head(db: Database, *, ini: Path = Path("alembic.ini")) -> None:
@@ -125,9 +154,18 @@ async def _migrate(db: Database, what: str, do: Callable[[Config], None], option
         do(config)
 
     async with migrator(db.config, Patience.of(config, options)) as locking:
-        config.attributes |= {SCHEMA: options.get("schema"), REVISED: locking.revised}
+        heard = [locking.revised, *_told(options.get("on_revision"))]
+        config.attributes |= {SCHEMA: options.get("schema"), REVISED: heard}
         with _refused(what):
             await locking.run(attempt)
+
+
+def _told(on_revision: Callable[[str], None] | None) -> list[Callable[..., None]]:
+    def told(*, step: MigrationInfo, **_: object) -> None:
+        assert on_revision is not None  # noqa: S101 # or nobody is told
+        on_revision(step.up_revision_id or ", ".join(step.up_revision_ids))
+
+    return [] if on_revision is None else [told]
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""Where a database is, and which revisions there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dal.cli.failing import FAILED, carried_out
+from dal.config import DatabaseConfig
+from dal.database import Database
+from dal.migrations import current, history
+
+
+def show_current(config: DatabaseConfig, ini: Path, schemas: Sequence[str], *, as_json: bool) -> int:
+    """Print the revisions of each schema; gives the exit code."""
+    heads = {each.revision for each in history(ini=ini) if each.is_head}
+    found = carried_out(_current(config, schemas), interrupted="interrupted.")
+    if as_json:
+        typer.echo(
+            json.dumps({"heads": sorted(heads), "at": [{"schema": name, "revisions": at} for name, at in found]})
+        )
+    else:
+        for name, at in found:
+            where = f"{name}: " if name else ""
+            behind = "" if set(at) == heads else f"; the code is at {', '.join(sorted(heads)) or 'no revision'}"
+            typer.echo(f"{where}{', '.join(at) or 'base'}{behind}")
+    return 0 if all(set(at) == heads for _, at in found) else FAILED
+
+
+async def _current(config: DatabaseConfig, schemas: Sequence[str]) -> list[tuple[str | None, tuple[str, ...]]]:
+    names: Sequence[str | None] = schemas or [None]
+    async with Database(config) as db:
+        return [(schema, await current(db, schema=schema)) for schema in names]
+
+
+def show_history(ini: Path, *, as_json: bool) -> None:
+    """Print the revisions."""
+    revisions = history(ini=ini)
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [
+                    {"revision": each.revision, "down": each.down, "message": each.message, "path": str(each.path)}
+                    for each in revisions
+                ]
+            )
+        )
+        return
+    shown = Table("revision", "after", "what it does", "file")
+    for each in revisions:
+        name = f"{each.revision} (head)" if each.is_head else each.revision
+        shown.add_row(name, ", ".join(each.down) or "base", each.message, each.path.name)
+    Console(highlight=False).print(shown)
