@@ -9,7 +9,7 @@ SCALE ?= 0.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-log bench-loading bench-tiny lock clean
+.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-log bench-loading bench-migrations bench-tiny lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench-log: $(VENV)/.bench ## what a log of statements costs each of them (writes
 bench-loading: $(VENV)/.bench ## relationships loaded lazily, against SQLAlchemy's lazy loads and selectinload (writes bench/results/)
 	@exec $(BIN)/python -m bench.loading
 
+bench-migrations: $(VENV)/.bench ## what writers wait for a migration, by Alembic's template and by dal (writes bench/results/)
+	@exec $(BIN)/python -m bench.migrations
+
 bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that none rots
 	@$(BIN)/python -m bench.copy_in --tiny
 	@$(BIN)/python -m bench.testkit --tiny
@@ -64,6 +67,7 @@ bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that no
 	@$(BIN)/python -m bench.graph --tiny
 	@$(BIN)/python -m bench.log --tiny
 	@$(BIN)/python -m bench.loading --tiny
+	@$(BIN)/python -m bench.migrations --tiny
 
 lock: ## compile requirements/*.txt from pyproject.toml
 	@PYTHON=$(PYTHON) requirements/lock

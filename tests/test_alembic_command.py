@@ -1,13 +1,17 @@
 """Migrations by the `alembic` command, as a deployment runs them."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 from dal import Database, PoolConfig
+from dal.locks import held
 from dal.migrations import upgrade
+from dal.migrations.migrator import LOCK
 from tests.conftest import INI, ROOT
 from tests.looking import connect
+from tests.revisions import Revisions
 
 
 def _alembic(*arguments, **environ):
@@ -54,6 +58,18 @@ async def test_offline_upgrade_prints_sql_that_works(empty_database_url):
     await connection.execute(done.stdout)
     await connection.close()
     assert await _revision(empty_database_url) == "0001"
+
+
+async def test_the_command_waits_for_another_migrator_only_to_change_something(empty_database_url, tmp_path):
+    revisions = Revisions(tmp_path, more="\n[dal]\nwait_s = 0.1\n")
+    revisions.add("1", 'op.execute("CREATE TABLE busy (id int)")')
+    ini = ("-c", str(revisions.ini))
+    async with Database(empty_database_url) as db, held(db.checkout, LOCK, 0):
+        url = _url(empty_database_url)
+        done = await asyncio.to_thread(_alembic, *ini, "upgrade", "head", DAL_DATABASE_URL=url)
+        assert "the advisory lock 'dal.migrations' was not free within" in done.stderr
+        assert (await asyncio.to_thread(_alembic, *ini, "current", DAL_DATABASE_URL=url)).returncode == 0
+    assert _alembic(*ini, "upgrade", "head", DAL_DATABASE_URL=url).returncode == 0
 
 
 def test_without_a_url_the_variable_is_named():
