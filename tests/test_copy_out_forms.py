@@ -245,3 +245,23 @@ async def test_the_columns_of_every_type_of_a_class_are_all_there(db, tmp_path):
     await Everythings(db).copy_out(tmp_path / "same.csv")
     assert (tmp_path / "it.csv").read_text() == (tmp_path / "same.csv").read_text()
     assert (tmp_path / "it.csv").read_text().strip().split(",") == list(Everything.__table__.columns.keys())
+
+
+@pytest.mark.parametrize("name", ["it.csv", "it.ndjson", "it.parquet"])
+@pytest.mark.parametrize("kind", ["smallint", "record_of_s"])
+@pytest.mark.parametrize("called", ["s", "c0"])
+async def test_a_column_may_have_any_name(db, outside, tmp_path, name, kind, called):
+    value = "5" if kind == "smallint" else "ROW('High St')"
+    await outside.execute(
+        f"CREATE TYPE record_of_s AS (street text); CREATE TABLE named (id int, {called} {kind}); "
+        f"INSERT INTO named VALUES (1, {value})"
+    )
+    table = Table("named", MetaData(), Column("id", Integer), Column(called, Text))
+    assert (await copy_out(db, table, tmp_path / name)).rows == 1
+    written = (tmp_path / name).read_bytes()
+    if name == "it.ndjson":
+        assert set(json.loads(written)) == {"id", called}
+    elif name == "it.csv":
+        assert written.splitlines()[0].decode() == f"id,{called}"
+    else:
+        assert pq.read_schema(tmp_path / name).names == ["id", called]

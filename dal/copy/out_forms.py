@@ -190,7 +190,8 @@ class _Ndjson(Writer):
 
     def query(self, sql: str) -> str:
         """Make an object of each row, in one line."""
-        line = "pg_catalog.row_to_json(s)::text"
+        # Without the star, a column called s would be meant.
+        line = "pg_catalog.row_to_json(s.*)::text"
         if self._may_break:
             line = f"pg_catalog.translate({line}, chr(10) || chr(13), '  ')"
         return f"SELECT {line} FROM ({sql}) AS s"  # noqa: S608 # ours, of a SELECT
