@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import pyarrow as pa
 from sqlalchemy.types import NullType
 
-from dal.copy.plan import CopyPlan, Slot, spelt
+from dal.copy.kinds import spelt
+from dal.copy.plan import CopyPlan, Slot
 from dal.copy.records import Broken, Chunk
 from dal.copy.texts import text_of
 from dal.copy.values import MISFITS, Make, Misfit, pc

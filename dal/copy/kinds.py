@@ -1,0 +1,157 @@
+"""Which Arrow type is sent into a column of which of SQLAlchemy's types, and what fits into it.
+
+Pure. Refuses: types of the application's in files, whose `process_bind_param` takes Python's values only.
+
+| table column               | Arrow column                        | Python's value               | a text is sent as |
+|----------------------------|-------------------------------------|------------------------------|-------------------|
+| smallint, integer, bigint  | any integer, checked for overflow   | int, a float that is whole   | binary            |
+| real, double precision     | float of the same or smaller width  | float, int                   | binary            |
+| numeric of up to 38 digits | decimal, checked for lost digits    | Decimal, int                 | binary            |
+| numeric without bounds     | decimal                             | as text                      | text              |
+| text, varchar, char        | string                              | str                          | binary            |
+| enum                       | string, one of the labels           | its member, or the label     | binary            |
+| boolean, date              | the same                            | the same                     | binary            |
+| time, interval             | the same                            | time, timedelta              | binary, text      |
+| timestamp, timestamptz     | timestamp without, with a time zone | datetime without, with one   | binary            |
+| bytea, uuid                | binary, binary of 16 bytes          | bytes, UUID                  | text, binary      |
+| json, jsonb                | string that holds JSON              | what the serializer takes    | binary            |
+| all others                 | string, as text                     | as text                      | text              |
+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+from sqlalchemy import Column, types
+from sqlalchemy.dialects import postgresql
+
+# Of a decimal128; pgpq encodes none that is wider.
+MOST_DIGITS: Final = 38
+
+# What an Arrow type becomes so that its bytes are those the column expects; None when it does not fit.
+_Fit: TypeAlias = Callable[[Any, pa.DataType], pa.DataType | None]
+
+
+def arrow_type(kind: Any) -> pa.DataType | None:
+    """Give the Arrow type whose values are encoded as those of the column's *kind*; None if there is none."""
+    own = kind.impl_instance if is_applications(kind) else kind
+    return next((of(own) for each, of in _OWN if isinstance(own, each)), None)
+
+
+def fitted_type(column: Column[Any], given: pa.DataType) -> pa.DataType | None:
+    """Give what a column of the records, of the type *given*, becomes for *column*; None where it does not fit."""
+    for kind, fit in _FITS:
+        # Not a TypeDecorator: what it would do to a value on its way in, COPY does not do.
+        if isinstance(column.type, kind):
+            return fit(column.type, given)
+    return None
+
+
+def spelt(column: Column[Any]) -> str:
+    """Give the type of a column as SQL has it."""
+    return column.type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call] # SQLAlchemy's
+
+
+def is_applications(kind: Any) -> bool:
+    """Tell whether a column's *kind* is one that the application made of another."""
+    return isinstance(kind, types.TypeDecorator) and not isinstance(kind, types.Interval)
+
+
+def is_words(given: pa.DataType) -> bool:
+    """Tell whether the records have texts there."""
+    kind = given.value_type if pa.types.is_dictionary(given) else given
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _integer(bits: pa.DataType) -> _Fit:
+    return lambda _, given: bits if pa.types.is_integer(given) else None
+
+
+def _float(column_type: types.Float[Any], given: pa.DataType) -> pa.DataType | None:
+    wide = _is_wide(column_type)
+    if pa.types.is_floating(given) and given.bit_width <= (64 if wide else 32):
+        return pa.float64() if wide else pa.float32()
+    return None
+
+
+def _is_wide(kind: types.Float[Any]) -> bool:
+    return not isinstance(kind, types.REAL) and (kind.precision or 53) > 24  # noqa: PLR2004 # bits of a real
+
+
+def _numeric(column_type: types.Numeric[Any], given: pa.DataType) -> pa.DataType | None:
+    if not pa.types.is_decimal(given):
+        return None
+    if column_type.precision is not None and column_type.precision <= MOST_DIGITS:
+        return _decimal(column_type)
+    # A numeric without bounds, or with wide ones, takes what can be encoded as it is.
+    fits = given.precision <= MOST_DIGITS and (column_type.scale is None or given.scale <= column_type.scale)
+    return given if fits else None
+
+
+def _decimal(kind: types.Numeric[Any]) -> pa.DataType | None:
+    return pa.decimal128(kind.precision, kind.scale or 0) if (kind.precision or 0) <= MOST_DIGITS else None
+
+
+def _string(_: Any, given: pa.DataType) -> pa.DataType | None:
+    if not is_words(given):
+        return None
+    return given.value_type if pa.types.is_dictionary(given) else given
+
+
+def _timestamp(column_type: types.DateTime, given: pa.DataType) -> pa.DataType | None:
+    if not pa.types.is_timestamp(given) or bool(given.tz) != bool(column_type.timezone):
+        return None
+    return pa.timestamp("us", "UTC" if given.tz else None)
+
+
+def _binary(_: Any, given: pa.DataType) -> pa.DataType | None:
+    return given if pa.types.is_binary(given) or pa.types.is_large_binary(given) else None
+
+
+def _same(is_kind: Callable[[pa.DataType], bool], target: pa.DataType) -> _Fit:
+    return lambda _, given: target if is_kind(given) else None
+
+
+def _uuid(_: Any, given: pa.DataType) -> pa.DataType | None:
+    return given if given == pa.binary(16) else None
+
+
+# Subclasses before their parents: the first match decides.
+_FITS: tuple[tuple[type[Any], _Fit], ...] = (
+    (types.SmallInteger, _integer(pa.int16())),
+    (types.BigInteger, _integer(pa.int64())),
+    (types.Integer, _integer(pa.int32())),
+    (types.Float, _float),
+    (types.Numeric, _numeric),
+    (types.String, _string),
+    (types.JSON, _string),
+    (types.Boolean, _same(pa.types.is_boolean, pa.bool_())),
+    (types.DateTime, _timestamp),
+    (types.Date, _same(pa.types.is_date, pa.date32())),
+    (types.Time, _same(pa.types.is_time, pa.time64("us"))),
+    (types.Interval, _same(pa.types.is_duration, pa.duration("us"))),
+    (types.Uuid, _uuid),
+    (types.LargeBinary, _binary),
+)
+
+
+# Of a type, what is sent of texts and of Python's values.
+_OWN: tuple[tuple[type[Any], Callable[[Any], pa.DataType | None]], ...] = (
+    (types.SmallInteger, lambda _: pa.int16()),
+    (types.BigInteger, lambda _: pa.int64()),
+    (types.Integer, lambda _: pa.int32()),
+    (types.Float, lambda kind: pa.float64() if _is_wide(kind) else pa.float32()),
+    (types.Numeric, lambda kind: _decimal(kind) if kind.precision else None),
+    (types.String, lambda _: pa.string()),
+    (types.JSON, lambda _: pa.string()),
+    (types.Boolean, lambda _: pa.bool_()),
+    (types.DateTime, lambda kind: pa.timestamp("us", "UTC" if kind.timezone else None)),
+    (types.Date, lambda _: pa.date32()),
+    (types.Time, lambda kind: None if kind.timezone else pa.time64("us")),
+    (types.Interval, lambda _: pa.duration("us")),
+    (types.Uuid, lambda _: pa.binary(16)),
+    (types.LargeBinary, lambda _: pa.binary()),
+)
