@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -122,6 +123,8 @@ def _judged(
                 value = column[index] if isinstance(column, list) else column[index].as_py()
                 fields[slot.source] = shown(value)
                 texts.append(slot.text(value))
+                if isinstance(value, Enum):
+                    fields[slot.source] = texts[-1]  # the label or the value, as the column has it
             except MISFITS as error:
                 fault = fault or (slot, error)
         if fault is None:
@@ -150,6 +153,8 @@ def _broken(number: int, fields: Mapping[str, str | None], slot: Slot, error: Ex
 
 def shown(value: Any) -> str | None:
     """Give the text of a value for a reject file: what PostgreSQL reads it from, if there is such a text."""
+    if isinstance(value, Enum):
+        return str(value.name)
     try:
         return text_of(value, NullType())
     except Misfit:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Final
 from uuid import UUID
@@ -21,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 from dal.copy.values import Misfit
 
 _NETWORKS: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
-_AS_PRINTED: Final = (int, float, Decimal, UUID, *_NETWORKS)
+_AS_PRINTED: Final = (Decimal, UUID, *_NETWORKS)
 
 
 def text_of(value: Any, kind: TypeEngine[Any]) -> str | None:
@@ -53,9 +52,11 @@ def _dated(value: date | time) -> str:
 
 
 _WRITERS: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
-    (Enum, lambda value: str(value.name)),
-    (str, str),
+    # What an enum prints is its own affair: a member that is a text, or a number, has that for its value.
+    (str, str.__str__),
     (bool, lambda value: "true" if value else "false"),
+    (int, int.__repr__),
+    (float, float.__repr__),
     (_AS_PRINTED, str),
     ((date, time), _dated),
     (timedelta, _interval),

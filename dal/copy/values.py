@@ -20,8 +20,8 @@ Make: TypeAlias = Callable[[Any], pa.Array]
 # Its functions are made as it is imported, so that nobody knows them.
 pc: Final[Any] = compute
 
-# What says that a value is not of a type, here and in Arrow.
-MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError)
+# What says that a value is not of a type, here, in Arrow and in SQLAlchemy.
+MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
 
 _NONE: Final = type(None)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,96 @@
+"""A value of Python's is the same in the table, whatever else the table has, or it is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum, IntEnum, StrEnum
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, Interval, MetaData, Numeric, Table, Text
+from sqlalchemy import Enum as EnumType
+from sqlalchemy.dialects.postgresql import INET
+
+from dal import Database
+from dal.copy import Rejecting, copy_in
+from dal.errors import CopyError
+from tests.models import Everythings, Mood
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Shade(str, Enum):
+    """What was written before there were StrEnums; it prints as `Shade.DARK`."""
+
+    DARK = "dark"
+
+
+class Size(IntEnum):
+    LARGE = 3
+
+
+class Depth(int, Enum):
+    """Prints as `Depth.SHALLOW`."""
+
+    SHALLOW = 1
+
+
+class Plain(Enum):
+    ONLY = "only"
+
+
+async def created(db: Database, *columns: Column[Any], name: str = "exact") -> Table:
+    """Create a table of *columns* and a key."""
+    table = Table(name, MetaData(), Column("id", Integer, primary_key=True, autoincrement=False), *columns)
+    async with db.engine.begin() as connection:
+        await connection.run_sync(table.metadata.create_all)
+    return table
+
+
+# What makes a table one whose records go as texts, or as what they are.
+WITH = {"as they are": (), "as texts": (("host", INET),)}
+MEMBERS = [
+    (Text, Colour.RED, "red"),
+    (Text, Shade.DARK, "dark"),
+    (Integer, Size.LARGE, "3"),
+    (Numeric, Depth.SHALLOW, "1"),
+    (Integer, Depth.SHALLOW, "1"),
+    (EnumType(Colour), Colour.RED, "RED"),
+    (EnumType(Colour, values_callable=lambda kind: [each.value for each in kind]), Colour.RED, "red"),
+]
+
+
+@pytest.mark.parametrize("others", WITH)
+@pytest.mark.parametrize(("kind", "value", "text"), MEMBERS)
+async def test_a_member_of_an_enum_is_its_value_or_its_label_whatever_else_the_table_has(
+    db, outside, kind, value, text, others
+):
+    table = await created(db, Column("value", kind), *[Column(*each) for each in WITH[others]])
+    await copy_in(db, table, [{"id": 1, "value": value, **{name: None for name, _ in WITH[others]}}])
+    assert await outside.fetchval("SELECT value::text FROM exact") == text
+
+
+async def test_a_member_of_an_enum_is_the_same_in_a_record_that_the_server_reads(db, outside):
+    table = await created(db, Column("value", Text), Column("count", Integer))
+    # The one that is a text has the server read its record; the one that is none has it read all of them.
+    records = [{"id": 1, "value": Colour.RED, "count": "7"}, {"id": 2, "value": Shade.DARK, "count": 8}]
+    await copy_in(db, table, [*records, {"id": 3, "value": Shade.DARK, "count": 9}], on_error="reject")
+    found = await outside.fetch("SELECT value, count FROM exact ORDER BY id")
+    assert [tuple(each) for each in found] == [("red", 7), ("dark", 8), ("dark", 9)]
+
+
+async def test_a_member_of_an_enum_is_in_the_reject_file_as_its_column_has_it(db, tmp_path):
+    table = await created(db, Column("value", Text), Column("label", EnumType(Colour)), Column("count", Integer))
+    records = [{"id": 1, "value": Colour.RED, "label": Colour.RED, "count": "x"}]
+    await copy_in(db, table, records, on_error=Rejecting(tmp_path / "bad.csv"))
+    assert (tmp_path / "bad.csv").read_text().splitlines()[1] == '"1","red","RED","x"'
+
+
+@pytest.mark.parametrize("name", ["words", "mood"])
+async def test_a_member_of_another_enum_is_refused(db, name):
+    with pytest.raises(CopyError, match=rf"^record 2, column '{name}': .* Nothing was loaded\.$"):
+        await Everythings(db).copy_in(
+            [{"id": 1, name: Mood.glad if name == "mood" else "a"}, {"id": 2, name: Plain.ONLY}]
+        )
