@@ -94,3 +94,18 @@ async def test_a_member_of_another_enum_is_refused(db, name):
         await Everythings(db).copy_in(
             [{"id": 1, name: Mood.glad if name == "mood" else "a"}, {"id": 2, name: Plain.ONLY}]
         )
+
+
+LAPSES = [timedelta(seconds=-1), timedelta(days=-3, microseconds=7), timedelta(days=2, hours=5), timedelta.min]
+
+
+@pytest.mark.parametrize("style", ["postgres", "postgres_verbose", "sql_standard", "iso_8601"])
+@pytest.mark.parametrize("others", WITH)
+async def test_an_interval_is_the_same_under_every_style(db, outside, style, others):
+    table = await created(db, Column("lapse", Interval), *[Column(*each) for each in WITH[others]])
+    records = [{"id": n, "lapse": each, **{name: None for name, _ in WITH[others]}} for n, each in enumerate(LAPSES)]
+    async with db.begin() as session:
+        await (await session.connection()).exec_driver_sql(f"SET LOCAL intervalstyle = {style}")
+        await copy_in(session, table, records)
+    found = await outside.fetch("SELECT lapse FROM exact ORDER BY id")
+    assert [each["lapse"] for each in found] == LAPSES

@@ -44,7 +44,8 @@ def _text(value: Any) -> str:
 
 
 def _interval(value: timedelta) -> str:
-    return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
+    # A sign before each: under the IntervalStyle sql_standard the first one would count for all.
+    return f"{value.days:+} days {value.seconds:+} seconds {value.microseconds:+} microseconds"
 
 
 def _dated(value: date | time) -> str:
