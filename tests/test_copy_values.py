@@ -236,7 +236,7 @@ LOSSY = {
     "an hour with a zone": ("hour", time(1, tzinfo=UTC), "with a time zone"),
     "a NUL": ("words", "a\0b", "NUL"),
     "half a character": ("words", "\ud800", "half a character"),
-    "no value": ("whole", object(), "a object, which is no value of PostgreSQL's"),
+    "no value": ("whole", object(), "object in the place of int"),
     "a fraction": ("whole", 1.5, "SQLSTATE 22P02"),
     "out of range": ("small", 2**15, "SQLSTATE 22003"),
     "too much for a real": ("single", 1e300, "SQLSTATE 22003"),

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Column, Integer, Interval, MetaData, Numeric, Table, Text
+from sqlalchemy import ARRAY, Column, Integer, Interval, MetaData, Numeric, Table, Text
 from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import INET
 
 from dal import Database
 from dal.copy import Rejecting, copy_in
 from dal.errors import CopyError
-from tests.models import Everythings, Mood
+from tests.models import Everything, Everythings, Mood
 
 
 class Colour(StrEnum):
     RED = "red"
 
 
-class Shade(str, Enum):
+class Shade(str, Enum):  # noqa: UP042 # a StrEnum prints its value
     """What was written before there were StrEnums; it prints as `Shade.DARK`."""
 
     DARK = "dark"
@@ -109,3 +111,71 @@ async def test_an_interval_is_the_same_under_every_style(db, outside, style, oth
         await copy_in(session, table, records)
     found = await outside.fetch("SELECT lapse FROM exact ORDER BY id")
     assert [each["lapse"] for each in found] == LAPSES
+
+
+KEY = UUID(int=7)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+WALL = datetime(2026, 1, 2, 12)  # noqa: DTZ001 # that is it
+DAY = date(2026, 1, 2)
+MIDNIGHT = datetime(2026, 1, 2)  # noqa: DTZ001 # that is it
+# Of each kind, some that could be taken for something else.
+GIVEN: list[Any] = [
+    0, 1, 7, 20260102, 2**24 + 1, 2**53 + 1, 1.0, 0.5, 7.25, float("nan"), True, False,
+    Decimal(1), Decimal("0.5"), Decimal("0.125"), "1", "x", "{a}", "", b"1", b"abc", bytearray(b"\\x41"),
+    DAY, MIDNIGHT, WALL, NOON, time(12), time(12, tzinfo=UTC), timedelta(hours=1), KEY, KEY.bytes,
+    [1], ["a"], ("a",), {"a"}, {"a": 1}, [b"a"], object(), Mood.glad, Colour.RED, Size.LARGE,
+]  # fmt: skip
+
+INTEGERS = {"0": "0", "1": "1", "7": "7", "'1'": "1", "1.0": "1", "Decimal('1')": "1", "<Size.LARGE: 3>": "3"}
+LARGER = {"20260102": "20260102", "16777217": "16777217"}
+LARGEST = {"9007199254740993": "9007199254740993"}
+FRACTIONS = {"0.5": "0.5", "7.25": "7.25", "nan": "NaN", "Decimal('0.5')": "0.5"}
+WORDS = {"'1'": "1", "'x'": "x", "'{a}'": "{a}", "''": "", "<Colour.RED: 'red'>": "red"}
+DAYS = {repr(day): "2026-01-02" for day in (DAY, MIDNIGHT)}
+LABELS = {"<Mood.glad: 'glad'>": "glad"}
+# Of each column, those that it takes, and what is there then; it refuses all others.
+TAKES: dict[str, dict[str, str]] = {
+    "small": INTEGERS,
+    "whole": INTEGERS | LARGER,
+    "big": INTEGERS | LARGER | LARGEST,
+    "number": INTEGERS | LARGER | LARGEST | FRACTIONS | {"1.0": "1.0", "Decimal('0.125')": "0.125"},
+    "double": INTEGERS | LARGER | FRACTIONS | {"16777217": "16777217", "Decimal('0.125')": "0.125"},
+    "words": WORDS,
+    "mood": LABELS,
+    "flag": {"0": "false", "1": "true", "'1'": "true", "False": "false", "True": "true"},
+    "day": DAYS,
+    "moment": {repr(NOON): "2026-01-02 12:00:00+00"},
+    "wall_clock": {repr(day): "2026-01-02 00:00:00" for day in (DAY, MIDNIGHT)} | {repr(WALL): "2026-01-02 12:00:00"},
+    "hour": {repr(time(12)): "12:00:00"},
+    "lapse": {repr(timedelta(hours=1)): "01:00:00", "'1'": "00:00:01"},
+    "key": {repr(KEY): str(KEY)},
+    "raw": {
+        "b'1'": "\\x31",
+        "b'abc'": "\\x616263",
+        repr(bytearray(b"\\x41")): "\\x5c783431",
+        repr(KEY.bytes): f"\\x{KEY.hex}",
+        # As the server reads the text of a bytea.
+        "'1'": "\\x31",
+        "'x'": "\\x78",
+        "'{a}'": "\\x7b617d",
+        "''": "\\x",
+        "<Colour.RED: 'red'>": "\\x726564",
+    },
+    "texts": {"'{a}'": "{a}", "['a']": "{a}", "('a',)": "{a}", "{'a'}": "{a}"},
+}
+
+
+@pytest.mark.parametrize("others", WITH)
+@pytest.mark.parametrize("name", TAKES)
+async def test_a_value_of_another_kind_is_taken_for_what_it_is_or_refused(db, outside, name, others):
+    kind = ARRAY(Text) if name == "texts" else Everything.__table__.columns[name].type
+    table = await created(db, Column("value", kind), *[Column(*each) for each in WITH[others]])
+    more = {name: None for name, _ in WITH[others]}
+    records = [{"id": number, "value": value, **more} for number, value in enumerate(GIVEN)]
+    async with db.begin() as session:
+        await (await session.connection()).exec_driver_sql("SET LOCAL timezone = 'Europe/Berlin'")
+        await copy_in(session, table, records, on_error="reject")
+    found = {
+        repr(GIVEN[each["id"]]): each["value"] for each in await outside.fetch("SELECT id, value::text FROM exact")
+    }
+    assert found == TAKES[name]

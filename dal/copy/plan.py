@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine import Dialect
 
 from dal.copy.defaults import Generate, default_of
+from dal.copy.exactness import is_list
 from dal.copy.kinds import arrow_type, fitted_type, is_applications, is_words, spelt
 from dal.copy.parsing import look_of, parser_of
 from dal.copy.records import Records
@@ -173,8 +174,13 @@ def _texts(write: Callable[[Any], str | None]) -> Make:
 
 def _processor(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     """Give what the type does to a value on its way in, where that is more than to hand it on."""
-    own = is_applications(kind) or isinstance(kind, types.Enum | types.JSON | types.ARRAY)
-    return kind.dialect_impl(dialect).bind_processor(dialect) if own else None
+    if not (is_applications(kind) or isinstance(kind, types.Enum | types.JSON | types.ARRAY)):
+        return None
+    process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    if process is None or not isinstance(kind, types.ARRAY):
+        return process
+    # It would take a text, or bytes, apart.
+    return lambda value: process(value) if is_list(value) else value
 
 
 def _defaults(table: Table, names: Mapping[str, str], faults: list[str]) -> dict[Column[Any], Generate]:

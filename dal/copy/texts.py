@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -17,6 +17,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.types import TypeEngine
 
+from dal.copy.exactness import is_list, refuse_change
 from dal.copy.values import Misfit
 
 _NETWORKS: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
@@ -27,7 +28,9 @@ def text_of(value: Any, kind: TypeEngine[Any]) -> str | None:
     """Give what PostgreSQL reads *value* of a column of *kind* from; raises `Misfit` where it would read another."""
     if value is None:
         return None
-    _refuse_loss(value, kind)
+    refuse_change(value, kind)
+    if isinstance(value, float) and value.is_integer() and isinstance(kind, types.Integer):
+        value = int(value)
     text = _text(value)
     if "\0" in text:
         raise Misfit("a text with a NUL character, which PostgreSQL has none of")
@@ -77,7 +80,7 @@ def _compound(value: Any) -> str:
             if value.empty
             else value.bounds[0] + ",".join(map(_bound, (value.lower, value.upper))) + value.bounds[1]
         )
-    if isinstance(value, Mapping) or not isinstance(value, Sequence | set | frozenset):
+    if not is_list(value):
         raise Misfit(f"a {type(value).__name__}, which is no value of PostgreSQL's")
     return "{" + ",".join(map(_element, value)) + "}"
 
@@ -94,29 +97,6 @@ def _element(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _refuse_loss(value: Any, kind: TypeEngine[Any]) -> None:
-    """Refuse what PostgreSQL would round or cut without a word."""
-    if isinstance(value, datetime):
-        if isinstance(kind, types.DateTime) and (value.tzinfo is None) is kind.timezone:
-            raise Misfit("without a time zone" if kind.timezone else "with a time zone")
-        if isinstance(kind, types.Date) and value.timetz() != time():
-            raise Misfit("a timestamp in the place of a date")
-    elif isinstance(value, time) and isinstance(kind, types.Time) and (value.tzinfo is None) is kind.timezone:
-        raise Misfit("without a time zone" if kind.timezone else "with a time zone")
-    elif isinstance(value, Decimal | float) and type(kind) in (types.Numeric, types.NUMERIC, types.DECIMAL):
-        _refuse_rounding(Decimal(str(value)), kind)
-
-
-def _refuse_rounding(value: Decimal, kind: Any) -> None:
-    if kind.precision is None or not value.is_finite():
-        return
-    exponent = value.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > (kind.scale or 0):
-        raise Misfit(
-            f"more than the {kind.scale or 0} digits after the point of numeric({kind.precision}, {kind.scale})"
-        )
 
 
 def _refuse_surrogates(text: str) -> None:

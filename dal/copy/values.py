@@ -5,9 +5,10 @@ Pure. Arrow cuts what does not fit (1.5 to 1 as an integer, a time of its zone),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import repeat
+from numbers import Integral, Real
 from operator import attrgetter, sub
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -40,11 +41,21 @@ def maker_of(target: pa.DataType) -> Make:
 
 
 def narrowed(numbers: pa.Array, target: pa.DataType) -> pa.Array:
-    """Make a real of a double; raises `Misfit` for one that is too large."""
+    """Make reals of doubles, for a real; raises `Misfit` for one that is too large, or so small that it would be 0."""
     found = numbers.cast(target)
-    if target == pa.float32() and pc.any(pc.and_(pc.is_inf(found), pc.invert(pc.is_inf(numbers)))).as_py():
-        raise Misfit("out of range for real")
+    if target == pa.float32():
+        is_lost = pc.or_(_and_not(pc.is_inf, found, numbers), _and_not(_is_zero, found, numbers))
+        if pc.any(is_lost).as_py():
+            raise Misfit("out of range for real")
     return found
+
+
+def _and_not(is_it: Callable[[pa.Array], pa.Array], found: pa.Array, numbers: pa.Array) -> pa.Array:
+    return pc.and_not(is_it(found), is_it(numbers))
+
+
+def _is_zero(numbers: pa.Array) -> pa.Array:
+    return pc.equal(numbers, pa.scalar(0, numbers.type))
 
 
 def without_nul(texts: pa.Array) -> pa.Array:
@@ -61,19 +72,31 @@ def without_nul(texts: pa.Array) -> pa.Array:
     return texts
 
 
-def _numbers(values: Sequence[Any]) -> pa.Array:
-    """Let Arrow find the type: told one, it would cut what does not fit."""
-    found = pa.array(values)
-    if not any(each(found.type) for each in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)):
-        raise Misfit(f"{found.type} in the place of a number")
-    return found
-
-
-def _of_kinds(values: Sequence[Any], kinds: Collection[type[Any]]) -> Sequence[Any]:
-    others = set(map(type, values)).difference(kinds, (_NONE,))
-    if others and not all(UUID in kinds and issubclass(each, UUID) for each in others):
-        raise Misfit(f"{min(each.__name__ for each in others)} in the place of {min(each.__name__ for each in kinds)}")
+def _of_kinds(values: Sequence[Any], kinds: tuple[type[Any], ...], but: tuple[type[Any], ...] = ()) -> Sequence[Any]:
+    """Refuse what is not of these kinds: Arrow takes whatever has a number, a UUID, too, for one of microseconds."""
+    for other in set(map(type, values)).difference(kinds, (_NONE,)):
+        if not issubclass(other, kinds) or issubclass(other, but):
+            raise Misfit(f"{other.__name__} in the place of {kinds[0].__name__}")
     return values
+
+
+def _integers(values: Sequence[Any], target: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(_of_kinds(values, (int, Integral), but=(bool,)), target)
+    except Misfit:
+        return pa.array([_whole(each) for each in _of_kinds(values, (int, Real), but=(bool,))], target)
+
+
+def _whole(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    if not value.is_integer():
+        raise Misfit("a fraction in the place of a whole number")
+    return int(value)
+
+
+def _floats(values: Sequence[Any], target: pa.DataType) -> pa.Array:
+    return narrowed(pa.array(_of_kinds(values, (float, Real), but=(bool,)), pa.float64()), target)
 
 
 def _moments(values: Sequence[Any], target: Any) -> pa.Array:
@@ -87,23 +110,29 @@ def _moments(values: Sequence[Any], target: Any) -> pa.Array:
 
 
 def _unzoned_times(values: Sequence[Any], target: Any) -> pa.Array:
-    given = [each for each in _of_kinds(values, {time}) if each is not None]
+    given = [each for each in _of_kinds(values, (time,)) if each is not None]
     if set(map(attrgetter("tzinfo"), given)) - {None}:
         raise Misfit("with a time zone")
     return pa.array(values, target)
 
 
 def _uuids(values: Sequence[Any], target: pa.DataType) -> pa.Array:
-    return pa.array([each and each.bytes for each in _of_kinds(values, {UUID})], target)
+    return pa.array([each and each.bytes for each in _of_kinds(values, (UUID,))], target)
+
+
+def _each_of(*kinds: type[Any], but: type[Any] | None = None) -> Callable[[Sequence[Any], Any], pa.Array]:
+    return lambda values, target: pa.array(_of_kinds(values, kinds, (but,) if but else ()), target)
 
 
 # The first that is of a type decides; all others Arrow makes exactly.
 _MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], Any], pa.Array]], ...]] = (
-    (pa.types.is_integer, lambda values, target: _numbers(values).cast(target)),
-    (pa.types.is_floating, lambda values, target: narrowed(_numbers(values), target)),
-    (pa.types.is_date, lambda values, target: pa.array(_of_kinds(values, {date}), target)),
+    (pa.types.is_integer, _integers),
+    (pa.types.is_floating, _floats),
+    (pa.types.is_date, _each_of(date, but=datetime)),
     (pa.types.is_timestamp, _moments),
     (pa.types.is_time, _unzoned_times),
+    (pa.types.is_duration, _each_of(timedelta)),
     (pa.types.is_fixed_size_binary, _uuids),
-    (pa.types.is_string, lambda values, target: without_nul(pa.array(values, target))),
+    (pa.types.is_string, lambda values, target: without_nul(pa.array(_of_kinds(values, (str,)), target))),
+    (pa.types.is_binary, _each_of(bytes, bytearray, memoryview)),
 )
