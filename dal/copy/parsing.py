@@ -36,8 +36,10 @@ _EXPONENT: Final = "eE"
 def parser_of(target: pa.DataType, formats: Sequence[str] = ()) -> Parse | None:
     """Give what turns texts into an array of *target*, and raises where one is none; None if nothing here can.
 
-    Dates and timestamps may have *formats* of `strptime`.
+    Dates and timestamps may have *formats* of `strptime`, of which none says a zone.
     """
+    if formats and is_zoned(target):
+        return None  # the session's zone counts, which the server knows
     if formats:
         return partial(_by_formats, target=target, formats=formats)
     found = next((parse for is_kind, parse in _PARSERS if is_kind(target)), None)
@@ -108,7 +110,7 @@ def _dates(texts: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _timestamps(texts: pa.Array, target: pa.DataType) -> pa.Array:
     """Read those that have minutes: an hour alone is none to PostgreSQL, and neither is a zone 16 hours away."""
-    if _is_zoned(target):
+    if is_zoned(target):
         is_odd = not _are_all(texts, _ZONED)
     else:
         is_odd = pc.any(pc.equal(pc.binary_length(texts), len("2026-01-01 12"))).as_py()
@@ -132,13 +134,12 @@ def _times(texts: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _by_formats(texts: pa.Array, target: pa.DataType, formats: Sequence[str]) -> pa.Array:
     """Read each by the first format that it is of, or as ISO 8601 has it, of which rejected records are written."""
-    zone = getattr(target, "tz", None)
     found = pa.nulls(len(texts), pa.timestamp("s"))
     for each in (*formats, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
         found = pc.coalesce(found, _by_format(texts, each))
     if found.null_count != texts.null_count:
         raise Misfit(f"not of the format {' or '.join(formats)}")
-    return found.cast(pa.timestamp("s", zone)).cast(target) if zone else found.cast(target)
+    return _of_known_years(found, _FIRST_MOMENT).cast(target)
 
 
 def _by_format(texts: pa.Array, one: str) -> pa.Array:
@@ -170,7 +171,8 @@ _PARSERS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., pa.Array]], ...
 )
 
 
-def _is_zoned(target: Any) -> bool:
+def is_zoned(target: Any) -> bool:
+    """Tell whether *target* is of moments, and not of what a clock shows."""
     return pa.types.is_timestamp(target) and target.tz is not None
 
 
@@ -180,7 +182,7 @@ _LOOKS: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
     (pa.types.is_floating, r"^-?\d+(\.\d*)?([eE][-+]?\d{1,2})?$"),
     (pa.types.is_decimal, r"^-?\d+(\.\d*)?$"),
     (pa.types.is_date, r"^\d{4}-\d{2}-\d{2}$"),
-    (_is_zoned, _ZONED),
+    (is_zoned, _ZONED),
     (pa.types.is_timestamp, _UNZONED),
     (pa.types.is_time, r"^\d{2}:\d{2}(:\d{2}(\.\d+)?)?$"),
     (pa.types.is_fixed_size_binary, _UUID),

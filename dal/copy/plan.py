@@ -22,7 +22,7 @@ from sqlalchemy.engine import Dialect
 from dal.copy.defaults import Generate, default_of
 from dal.copy.exactness import is_list
 from dal.copy.kinds import arrow_type, fitted_type, is_applications, is_words, spelt
-from dal.copy.parsing import look_of, parser_of
+from dal.copy.parsing import is_zoned, look_of, parser_of
 from dal.copy.records import Records
 from dal.copy.texts import text_of
 from dal.copy.values import Make, maker_of, without_nul
@@ -150,8 +150,8 @@ def _of_values(column: Column[Any], target: pa.DataType | None, dialect: Dialect
 
 
 def _of_formats(slot: Slot, formats: Sequence[str]) -> Slot:
-    own = arrow_type(slot.column.type)
-    parse = parser_of(own or pa.string(), formats)
+    own = arrow_type(slot.column.type) or pa.string()
+    parse = parser_of(pa.timestamp("us") if is_zoned(own) else own, formats)
     assert parse is not None  # noqa: S101 # there are formats
     return replace(
         slot,
