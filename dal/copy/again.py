@@ -56,4 +56,4 @@ def _texts(slot: Slot, array: pa.Array) -> list[str | None]:
     values: list[Any] = array.to_pylist()
     if slot.target == pa.binary(16):
         values = [each and UUID(bytes=each) for each in values]
-    return [text_of(each, slot.column.type) for each in values]
+    return [text_of(each, slot.kind.type) for each in values]

@@ -34,7 +34,7 @@ def encoder_of(plan: CopyPlan, more: Sequence[pa.Field] = ()) -> Encoder:
     schema = pa.schema([*plan.schema, *more])
     if plan.is_text:
         return text_encoder()
-    json = {slot.column.name for slot in plan.filled if isinstance(slot.column.type, postgresql.JSONB)}
+    json = {slot.column.name for slot in plan.filled if isinstance(slot.kind.type, postgresql.JSONB)}
     builders = {field.name: _builder(field, is_json=field.name in json) for field in schema}
     binary = ArrowToPostgresBinaryEncoder.new_with_encoders(schema, builders)
     return Encoder("binary", binary.write_header, binary.write_batch, binary.finish)

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
+from struct import Struct
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from dal.copy.values import Misfit
+from dal.copy.kinds import is_wide
+from dal.copy.values import BYTES, Misfit, is_list
 
+_REAL: Final = Struct("f")
 _NUMBERS: Final = (int, float, Decimal)
-_BYTES: Final = (bytes, bytearray, memoryview)
 
 # The first that is of a type decides; a column of any other takes whatever has a text.
 _TAKEN: Final[tuple[tuple[type[Any], tuple[type[Any], ...]], ...]] = (
@@ -38,7 +40,7 @@ _TAKEN: Final[tuple[tuple[type[Any], tuple[type[Any], ...]], ...]] = (
     (types.Interval, (timedelta,)),
     (postgresql.INTERVAL, (timedelta,)),
     (types.Uuid, (UUID,)),
-    (types.LargeBinary, _BYTES),
+    (types.LargeBinary, BYTES),
 )
 
 
@@ -55,13 +57,8 @@ def refuse_change(value: Any, kind: TypeEngine[Any]) -> None:
         _refuse_moment(value, kind)
     elif isinstance(kind, types.Numeric) and isinstance(value, Decimal | float):
         _refuse_rounding(Decimal(str(value)), kind)
-    elif isinstance(kind, types.Float) and isinstance(value, int) and float(value) != value:
-        raise Misfit("a whole number of more digits than a double precision has")
-
-
-def is_list(value: Any) -> bool:
-    """Tell whether *value* is what an array is made of."""
-    return isinstance(value, Sequence | AbstractSet) and not isinstance(value, (str, *_BYTES))
+    elif isinstance(kind, types.Float) and isinstance(value, int):
+        _refuse_cut(value, kind)
 
 
 @cache
@@ -94,6 +91,12 @@ def _refuse_rounding(value: Decimal, kind: Any) -> None:
         raise Misfit(
             f"more than the {kind.scale or 0} digits after the point of numeric({kind.precision}, {kind.scale})"
         )
+
+
+def _refuse_cut(value: int, kind: types.Float[Any]) -> None:
+    held: float = value if is_wide(kind) else _REAL.unpack(_REAL.pack(value))[0]
+    if float(held) != value:
+        raise Misfit(f"a whole number of more digits than {'double precision' if is_wide(kind) else 'a real'} has")
 
 
 def _refuse_elements(values: Iterable[Any], kind: types.ARRAY[Any]) -> None:

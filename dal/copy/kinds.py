@@ -22,11 +22,15 @@ Pure. Refuses: types of the application's in files, whose `process_bind_param` t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 from sqlalchemy import Column, types
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+
+from dal.copy.values import is_list
 
 # Of a decimal128; pgpq encodes none that is wider.
 MOST_DIGITS: Final = 38
@@ -35,19 +39,39 @@ MOST_DIGITS: Final = 38
 _Fit: TypeAlias = Callable[[Any, pa.DataType], pa.DataType | None]
 
 
-def arrow_type(kind: Any) -> pa.DataType | None:
-    """Give the Arrow type whose values are encoded as those of the column's *kind*; None if there is none."""
-    own = kind.impl_instance if is_applications(kind) else kind
-    return next((of(own) for each, of in _OWN if isinstance(own, each)), None)
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a column is on PostgreSQL, whatever the application made of it.
+
+    *type* is SQLAlchemy's, and no decorator, *process* what a value goes through on its way in, where that is more than
+    to hand it on, and *application* the name of the application's type, if it is one.
+    """
+
+    type: Any
+    process: Callable[[Any], Any] | None = None
+    application: str | None = None
+
+    @property
+    def arrow(self) -> pa.DataType | None:
+        """The Arrow type whose values are encoded as those of the column; None if there is none."""
+        return next((of(self.type) for each, of in _OWN if isinstance(self.type, each)), None)
+
+    def fitted(self, given: pa.DataType) -> pa.DataType | None:
+        """Give what a column of the records, of the type *given*, becomes; None where it does not fit."""
+        return next((fit(self.type, given) for each, fit in _FITS if isinstance(self.type, each)), None)
 
 
-def fitted_type(column: Column[Any], given: pa.DataType) -> pa.DataType | None:
-    """Give what a column of the records, of the type *given*, becomes for *column*; None where it does not fit."""
-    for kind, fit in _FITS:
-        # Not a TypeDecorator: what it would do to a value on its way in, COPY does not do.
-        if isinstance(column.type, kind):
-            return fit(column.type, given)
-    return None
+def kind_of(column: Column[Any], dialect: Dialect) -> Kind:
+    """Find what *column* is: variants, decorators and what stands in for a native type are all resolved."""
+    found: Any = column.type.dialect_impl(dialect)
+    own = found
+    while isinstance(own, types.TypeDecorator):
+        own = own.impl_instance.dialect_impl(dialect)
+    # All floats look the same to the driver.
+    if isinstance(own, types.Float) and spelt(column) == "real":
+        own = types.REAL()
+    is_applications = isinstance(found, types.TypeDecorator)
+    return Kind(own, _processor(found, dialect), type(found).__name__ if is_applications else None)
 
 
 def spelt(column: Column[Any]) -> str:
@@ -55,9 +79,9 @@ def spelt(column: Column[Any]) -> str:
     return column.type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call] # SQLAlchemy's
 
 
-def is_applications(kind: Any) -> bool:
-    """Tell whether a column's *kind* is one that the application made of another."""
-    return isinstance(kind, types.TypeDecorator) and not isinstance(kind, types.Interval)
+def is_wide(kind: types.Float[Any]) -> bool:
+    """Tell a double precision from a real."""
+    return not isinstance(kind, types.REAL) and (kind.precision or 53) > 24  # noqa: PLR2004 # bits of a real
 
 
 def is_words(given: pa.DataType) -> bool:
@@ -66,19 +90,26 @@ def is_words(given: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _processor(found: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    is_text = isinstance(found, types.Uuid) and not found.native_uuid
+    if not (is_text or isinstance(found, types.TypeDecorator | types.Enum | types.JSON | types.ARRAY)):
+        return None
+    process: Callable[[Any], Any] | None = found.bind_processor(dialect)
+    if process is None or not isinstance(found, types.ARRAY):
+        return process
+    # It would take a text, or bytes, apart.
+    return lambda value: process(value) if is_list(value) else value
+
+
 def _integer(bits: pa.DataType) -> _Fit:
     return lambda _, given: bits if pa.types.is_integer(given) else None
 
 
 def _float(column_type: types.Float[Any], given: pa.DataType) -> pa.DataType | None:
-    wide = _is_wide(column_type)
+    wide = is_wide(column_type)
     if pa.types.is_floating(given) and given.bit_width <= (64 if wide else 32):
         return pa.float64() if wide else pa.float32()
     return None
-
-
-def _is_wide(kind: types.Float[Any]) -> bool:
-    return not isinstance(kind, types.REAL) and (kind.precision or 53) > 24  # noqa: PLR2004 # bits of a real
 
 
 def _numeric(column_type: types.Numeric[Any], given: pa.DataType) -> pa.DataType | None:
@@ -115,8 +146,14 @@ def _same(is_kind: Callable[[pa.DataType], bool], target: pa.DataType) -> _Fit:
     return lambda _, given: target if is_kind(given) else None
 
 
-def _uuid(_: Any, given: pa.DataType) -> pa.DataType | None:
+def _uuid(column_type: types.Uuid[Any], given: pa.DataType) -> pa.DataType | None:
+    if not column_type.native_uuid:
+        return _string(column_type, given)
     return given if given == pa.binary(16) else None
+
+
+def _time(column_type: types.Time, given: pa.DataType) -> pa.DataType | None:
+    return pa.time64("us") if pa.types.is_time(given) and not column_type.timezone else None
 
 
 # Subclasses before their parents: the first match decides.
@@ -131,8 +168,8 @@ _FITS: tuple[tuple[type[Any], _Fit], ...] = (
     (types.Boolean, _same(pa.types.is_boolean, pa.bool_())),
     (types.DateTime, _timestamp),
     (types.Date, _same(pa.types.is_date, pa.date32())),
-    (types.Time, _same(pa.types.is_time, pa.time64("us"))),
-    (types.Interval, _same(pa.types.is_duration, pa.duration("us"))),
+    (types.Time, _time),
+    (postgresql.INTERVAL, _same(pa.types.is_duration, pa.duration("us"))),
     (types.Uuid, _uuid),
     (types.LargeBinary, _binary),
 )
@@ -143,7 +180,7 @@ _OWN: tuple[tuple[type[Any], Callable[[Any], pa.DataType | None]], ...] = (
     (types.SmallInteger, lambda _: pa.int16()),
     (types.BigInteger, lambda _: pa.int64()),
     (types.Integer, lambda _: pa.int32()),
-    (types.Float, lambda kind: pa.float64() if _is_wide(kind) else pa.float32()),
+    (types.Float, lambda kind: pa.float64() if is_wide(kind) else pa.float32()),
     (types.Numeric, lambda kind: _decimal(kind) if kind.precision else None),
     (types.String, lambda _: pa.string()),
     (types.JSON, lambda _: pa.string()),
@@ -151,7 +188,7 @@ _OWN: tuple[tuple[type[Any], Callable[[Any], pa.DataType | None]], ...] = (
     (types.DateTime, lambda kind: pa.timestamp("us", "UTC" if kind.timezone else None)),
     (types.Date, lambda _: pa.date32()),
     (types.Time, lambda kind: None if kind.timezone else pa.time64("us")),
-    (types.Interval, lambda _: pa.duration("us")),
-    (types.Uuid, lambda _: pa.binary(16)),
+    (postgresql.INTERVAL, lambda _: pa.duration("us")),
+    (types.Uuid, lambda kind: pa.binary(16) if kind.native_uuid else pa.string()),
     (types.LargeBinary, lambda _: pa.binary()),
 )

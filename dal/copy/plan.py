@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
-from sqlalchemy import Column, Table, types
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine import Dialect
 
 from dal.copy.defaults import Generate, default_of
-from dal.copy.exactness import is_list
-from dal.copy.kinds import arrow_type, fitted_type, is_applications, is_words, spelt
+from dal.copy.kinds import Kind, is_words, kind_of, spelt
 from dal.copy.parsing import is_zoned, look_of, parser_of
 from dal.copy.records import Records
 from dal.copy.texts import text_of
@@ -42,6 +41,7 @@ class Slot:
     """
 
     column: Column[Any]
+    kind: Kind
     source: str
     target: pa.DataType
     make: Make
@@ -90,67 +90,73 @@ def plan_copy(
     faults = [*_unknown_names(rename or {}, records.schema), *_extra(names, table)]
     defaults = _defaults(table, names, faults)
     fields = {column: records.schema.field(names[column.name]) for column in table.columns if column.name in names}
-    targets = {column: _target(column, field, records, faults) for column, field in fields.items()}
-    targets |= {column: arrow_type(column.type) for column in defaults}
+    kinds = {column: kind_of(column, dialect) for column in (*fields, *defaults)}
+    targets = {column: _target(column, kinds[column], field, records, faults) for column, field in fields.items()}
+    targets |= {column: kinds[column].arrow for column in defaults}
     if faults:
         raise _misfit(table, faults)
     if None in targets.values():
         targets = dict.fromkeys(targets)
-    slots = [_slot(column, field, records, targets[column], dialect) for column, field in fields.items()]
-    filled = [Default(_of_values(column, targets[column], dialect), make) for column, make in defaults.items()]
+    slots = [_slot(column, kinds[column], field, records, targets[column]) for column, field in fields.items()]
+    filled = [Default(_of_values(each, kinds[each], targets[each]), make) for each, make in defaults.items()]
     return CopyPlan(table, tuple(slots), tuple(filled), pa.schema(list(fields.values())), None in targets.values())
 
 
-def _target(column: Column[Any], field: pa.Field, records: Records, faults: list[str]) -> pa.DataType | None:
+def _target(
+    column: Column[Any], kind: Kind, field: pa.Field, records: Records, faults: list[str]
+) -> pa.DataType | None:
     """Give the Arrow type in which a column is sent; None for text. What does not fit is added to *faults*."""
     given = field.type
-    own = arrow_type(column.type)
+    own = kind.arrow
     if records.is_values:
         return own
-    if is_applications(column.type):
-        kind = type(column.type).__name__
-        faults.append(f"column {column.name!r} is of the application's {kind}, which takes Python's values only")
+    if kind.application:
+        faults.append(
+            f"column {column.name!r} is of the application's {kind.application}, which takes Python's values only"
+        )
         return None
     if records.is_text:
         return own if own is not None and parser_of(own, records.formats.get(field.name, ())) else None
-    fitted = own if pa.types.is_null(given) else fitted_type(column, given)
+    fitted = own if pa.types.is_null(given) else kind.fitted(given)
     if fitted is None and not (own is None and is_words(given)):
         faults.append(f"column {column.name!r} is {given} in the records and {spelt(column)} in the table")
     return fitted
 
 
-def _slot(column: Column[Any], field: pa.Field, records: Records, target: pa.DataType | None, dialect: Dialect) -> Slot:
+def _slot(column: Column[Any], kind: Kind, field: pa.Field, records: Records, target: pa.DataType | None) -> Slot:
     if records.is_values:
-        return replace(_of_values(column, target, dialect), source=field.name)
-    sent, write = target or pa.string(), partial(text_of, kind=column.type)
+        return replace(_of_values(column, kind, target), source=field.name)
+    sent, write = target or pa.string(), partial(text_of, kind=kind.type)
     formats = records.formats.get(field.name, ())
     if records.is_text and formats:
-        return _of_formats(Slot(column, field.name, sent, _strings, write), formats)
+        return _of_formats(Slot(column, kind, field.name, sent, _strings, write), formats)
     if records.is_text:
         parse = parser_of(sent)
         assert parse is not None  # noqa: S101 # or it would be sent as text
-        return Slot(column, field.name, sent, parse, write, look=look_of(sent))
+        return Slot(column, kind, field.name, sent, parse, write, look=look_of(sent))
     if target is None:
         make = _strings if is_words(field.type) else _texts(write)
-        return Slot(column, field.name, sent, make, write)
+        return Slot(column, kind, field.name, sent, make, write)
     make = (lambda given: without_nul(given.cast(sent))) if is_words(sent) else (lambda given: given.cast(sent))
-    return Slot(column, field.name, sent, make, write, is_final=True)
+    return Slot(column, kind, field.name, sent, make, write, is_final=True)
 
 
-def _of_values(column: Column[Any], target: pa.DataType | None, dialect: Dialect) -> Slot:
-    process, write = _processor(column.type, dialect), partial(text_of, kind=column.type)
+def _of_values(column: Column[Any], kind: Kind, target: pa.DataType | None) -> Slot:
+    write = partial(text_of, kind=kind.type)
     make = _texts(write) if target is None else maker_of(target)
-    sent = target or pa.string()
+    plain = Slot(column, kind, column.name, target or pa.string(), make, write)
+    process = kind.process
     if process is None:
-        return Slot(column, column.name, sent, make, write)
-    own = process
-    return Slot(
-        column, column.name, sent, lambda values: make([own(each) for each in values]), lambda value: write(own(value))
+        return plain
+    return replace(
+        plain,
+        make=lambda values: make([process(each) for each in values]),
+        text=lambda value: write(process(value)),
     )
 
 
 def _of_formats(slot: Slot, formats: Sequence[str]) -> Slot:
-    own = arrow_type(slot.column.type) or pa.string()
+    own = slot.kind.arrow or pa.string()
     parse = parser_of(pa.timestamp("us") if is_zoned(own) else own, formats)
     assert parse is not None  # noqa: S101 # there are formats
     return replace(
@@ -170,17 +176,6 @@ def _texts(write: Callable[[Any], str | None]) -> Make:
         return pa.array([write(each) for each in own], pa.string())
 
     return make
-
-
-def _processor(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Give what the type does to a value on its way in, where that is more than to hand it on."""
-    if not (is_applications(kind) or isinstance(kind, types.Enum | types.JSON | types.ARRAY)):
-        return None
-    process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
-    if process is None or not isinstance(kind, types.ARRAY):
-        return process
-    # It would take a text, or bytes, apart.
-    return lambda value: process(value) if is_list(value) else value
 
 
 def _defaults(table: Table, names: Mapping[str, str], faults: list[str]) -> dict[Column[Any], Generate]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from math import isfinite
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,8 +18,9 @@ from sqlalchemy import types
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.types import TypeEngine
 
-from dal.copy.exactness import is_list, refuse_change
-from dal.copy.values import Misfit
+from dal.copy.exactness import refuse_change
+from dal.copy.kinds import is_wide
+from dal.copy.values import Misfit, is_list
 
 _NETWORKS: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
 _AS_PRINTED: Final = (Decimal, UUID, *_NETWORKS)
@@ -29,8 +31,8 @@ def text_of(value: Any, kind: TypeEngine[Any]) -> str | None:
     if value is None:
         return None
     refuse_change(value, kind)
-    if isinstance(value, float) and value.is_integer() and isinstance(kind, types.Integer):
-        value = int(value)
+    if isinstance(value, float) and isfinite(value):
+        value = _number(value, kind)
     text = _text(value)
     if "\0" in text:
         raise Misfit("a text with a NUL character, which PostgreSQL has none of")
@@ -44,6 +46,13 @@ def _text(value: Any) -> str:
         if isinstance(value, kinds):
             return write(value)
     return _compound(value)
+
+
+def _number(value: float, kind: TypeEngine[Any]) -> int | float | Decimal:
+    """Give what PostgreSQL reads as the same: it knows no 1.0 for a whole number, and rounds a real once."""
+    if isinstance(kind, types.Integer) and value.is_integer():
+        return int(value)
+    return Decimal(value) if isinstance(kind, types.Float) and not is_wide(kind) else value
 
 
 def _interval(value: timedelta) -> str:

@@ -6,6 +6,7 @@ Pure. Arrow cuts what does not fit (1.5 to 1 as an integer, a time of its zone),
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import repeat
 from numbers import Integral, Real
@@ -24,12 +25,21 @@ pc: Final[Any] = compute
 # What says that a value is not of a type, here, in Arrow and in SQLAlchemy.
 MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
 
+BYTES: Final = (bytes, bytearray, memoryview)
+
+# Up to here every whole number is a real; Arrow looks for what doubles have not.
+_REAL_DIGITS: Final = 2**24
 _NONE: Final = type(None)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Misfit(ValueError):
     """A value is not what its column takes; the text says what it is, and never the value."""
+
+
+def is_list(value: Any) -> bool:
+    """Tell whether *value* is what an array is made of."""
+    return isinstance(value, Sequence | AbstractSet) and not isinstance(value, (str, *BYTES))
 
 
 def maker_of(target: pa.DataType) -> Make:
@@ -96,7 +106,10 @@ def _whole(value: Any) -> Any:
 
 
 def _floats(values: Sequence[Any], target: pa.DataType) -> pa.Array:
-    return narrowed(pa.array(_of_kinds(values, (float, Real), but=(bool,)), pa.float64()), target)
+    given = _of_kinds(values, (float, Real), but=(bool,))
+    if target == pa.float32() and any(abs(int(each)) > _REAL_DIGITS for each in given if isinstance(each, Integral)):
+        raise Misfit("a whole number that a real may not have")
+    return narrowed(pa.array(given, pa.float64()), target)
 
 
 def _moments(values: Sequence[Any], target: Any) -> pa.Array:
@@ -134,5 +147,5 @@ _MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], Any],
     (pa.types.is_duration, _each_of(timedelta)),
     (pa.types.is_fixed_size_binary, _uuids),
     (pa.types.is_string, lambda values, target: without_nul(pa.array(_of_kinds(values, (str,)), target))),
-    (pa.types.is_binary, _each_of(bytes, bytearray, memoryview)),
+    (pa.types.is_binary, _each_of(*BYTES)),
 )
