@@ -15,6 +15,7 @@ Pure. Refuses: types of the application's in files, whose `process_bind_param` t
 | timestamp, timestamptz     | timestamp without, with a time zone | datetime without, with one   | binary            |
 | bytea, uuid                | binary, binary of 16 bytes          | bytes, UUID                  | text, binary      |
 | json, jsonb                | string that holds JSON              | what the serializer takes    | binary            |
+| arrays                     | list of what the elements are       | list, tuple, set             | text              |
 | all others                 | string, as text                     | as text                      | text              |
 
 """
@@ -44,12 +45,13 @@ class Kind:
     """What a column is on PostgreSQL, whatever the application made of it.
 
     *type* is SQLAlchemy's, and no decorator, *process* what a value goes through on its way in, where that is more than
-    to hand it on, and *application* the name of the application's type, if it is one.
+    to hand it on, *application* the name of the application's type, if it is one, and *item* what an array is of.
     """
 
     type: Any
     process: Callable[[Any], Any] | None = None
     application: str | None = None
+    item: Kind | None = None
 
     @property
     def arrow(self) -> pa.DataType | None:
@@ -60,23 +62,45 @@ class Kind:
         """Give what a column of the records, of the type *given*, becomes; None where it does not fit."""
         return next((fit(self.type, given) for each, fit in _FITS if isinstance(self.type, each)), None)
 
+    def takes_as_text(self, given: pa.DataType) -> bool:
+        """Tell whether a column of the records that is not *fitted* can go as text: words, or lists for an array."""
+        if self.item is not None and (pa.types.is_list(given) or pa.types.is_large_list(given)):
+            return self.item.takes(given.value_type)
+        return self.arrow is None and is_words(given)
+
+    def takes(self, given: pa.DataType) -> bool:
+        """Tell whether the column takes one of the records that is of the type *given*."""
+        if self.application:
+            return False
+        return pa.types.is_null(given) or self.fitted(given) is not None or self.takes_as_text(given)
+
 
 def kind_of(column: Column[Any], dialect: Dialect) -> Kind:
     """Find what *column* is: variants, decorators and what stands in for a native type are all resolved."""
-    found: Any = column.type.dialect_impl(dialect)
+    return _resolved(column.type, dialect)
+
+
+def _resolved(kind: Any, dialect: Dialect) -> Kind:
+    found = kind.dialect_impl(dialect)
     own = found
     while isinstance(own, types.TypeDecorator):
         own = own.impl_instance.dialect_impl(dialect)
     # All floats look the same to the driver.
-    if isinstance(own, types.Float) and spelt(column) == "real":
+    if isinstance(own, types.Float) and _spelt(kind) == "real":
         own = types.REAL()
+    item = _resolved(own.item_type, dialect) if isinstance(own, types.ARRAY) else None
     is_applications = isinstance(found, types.TypeDecorator)
-    return Kind(own, _processor(found, dialect), type(found).__name__ if is_applications else None)
+    return Kind(own, _processor(found, dialect), type(found).__name__ if is_applications else None, item)
 
 
 def spelt(column: Column[Any]) -> str:
     """Give the type of a column as SQL has it."""
-    return column.type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call] # SQLAlchemy's
+    return _spelt(column.type)
+
+
+def _spelt(kind: Any) -> str:
+    text: str = kind.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's
+    return text.lower()
 
 
 def is_wide(kind: types.Float[Any]) -> bool:

@@ -15,14 +15,16 @@ from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, types
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine import Dialect
 
+from dal.copy.arrow_values import python_of, value_of
 from dal.copy.defaults import Generate, default_of
 from dal.copy.kinds import Kind, is_words, kind_of, spelt
 from dal.copy.parsing import is_zoned, look_of, parser_of
 from dal.copy.records import Records
+from dal.copy.text.json_arrays import array_text
 from dal.copy.texts import text_of
 from dal.copy.values import Make, maker_of, without_nul
 from dal.errors import CopyError
@@ -117,10 +119,9 @@ def _target(
         return None
     if records.is_text:
         return own if own is not None and parser_of(own, records.formats.get(field.name, ())) else None
-    fitted = own if pa.types.is_null(given) else kind.fitted(given)
-    if fitted is None and not (own is None and is_words(given)):
+    if not kind.takes(given):
         faults.append(f"column {column.name!r} is {given} in the records and {spelt(column)} in the table")
-    return fitted
+    return own if pa.types.is_null(given) else kind.fitted(given)
 
 
 def _slot(column: Column[Any], kind: Kind, field: pa.Field, records: Records, target: pa.DataType | None) -> Slot:
@@ -130,20 +131,21 @@ def _slot(column: Column[Any], kind: Kind, field: pa.Field, records: Records, ta
     formats = records.formats.get(field.name, ())
     if records.is_text and formats:
         return _of_formats(Slot(column, kind, field.name, sent, _strings, write), formats)
+    if records.is_json and kind.item is not None:
+        return _of_json(Slot(column, kind, field.name, sent, _strings, write))
     if records.is_text:
         parse = parser_of(sent)
         assert parse is not None  # noqa: S101 # or it would be sent as text
         return Slot(column, kind, field.name, sent, parse, write, look=look_of(sent))
     if target is None:
-        make = _strings if is_words(field.type) else _texts(write)
-        return Slot(column, kind, field.name, sent, make, write)
+        return _of_arrow(Slot(column, kind, field.name, sent, _strings, write), field.type)
     make = (lambda given: without_nul(given.cast(sent))) if is_words(sent) else (lambda given: given.cast(sent))
     return Slot(column, kind, field.name, sent, make, write, is_final=True)
 
 
 def _of_values(column: Column[Any], kind: Kind, target: pa.DataType | None) -> Slot:
     write = partial(text_of, kind=kind.type)
-    make = _texts(write) if target is None else maker_of(target)
+    make = partial(_written, write=write) if target is None else maker_of(target)
     plain = Slot(column, kind, column.name, target or pa.string(), make, write)
     process = kind.process
     if process is None:
@@ -166,16 +168,33 @@ def _of_formats(slot: Slot, formats: Sequence[str]) -> Slot:
     )
 
 
+def _of_arrow(slot: Slot, given: pa.DataType) -> Slot:
+    if is_words(given):
+        return slot
+    kind, write = slot.kind, slot.text
+    return replace(
+        slot,
+        make=lambda array: _written(python_of(array, kind), write),
+        text=lambda value: write(value_of(value, kind)),
+    )
+
+
+def _of_json(slot: Slot) -> Slot:
+    of_json = slot.kind.item is not None and isinstance(slot.kind.item.type, types.JSON)
+    read = partial(array_text, of_json=of_json)
+    return replace(
+        slot,
+        make=lambda texts: _written([each and read(each) for each in texts.to_pylist()], slot.text),
+        text=lambda value: value and read(value),
+    )
+
+
 def _strings(given: Any) -> pa.Array:
-    return given.cast(pa.string())
+    return without_nul(given.cast(pa.string()))
 
 
-def _texts(write: Callable[[Any], str | None]) -> Make:
-    def make(values: Any) -> pa.Array:
-        own = values.to_pylist() if isinstance(values, pa.Array) else values
-        return pa.array([write(each) for each in own], pa.string())
-
-    return make
+def _written(values: Sequence[Any], write: Callable[[Any], str | None]) -> pa.Array:
+    return pa.array([write(each) for each in values], pa.string())
 
 
 def _defaults(table: Table, names: Mapping[str, str], faults: list[str]) -> dict[Column[Any], Generate]:

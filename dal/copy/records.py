@@ -54,7 +54,8 @@ class Records:
 
     `schema` has a type for each column: null if `is_values`, that is Python's, and string if `is_text`: then the texts
     are what PostgreSQL takes for a value, but for the columns that have `formats`, of `strptime`, and are dates or
-    timestamps of those. If it `is_held`, all of it is in memory already, as Python has it.
+    timestamps of those; if it `is_json`, arrays may be JSON's. If it `is_held`, all of it is in memory already, as
+    Python has it.
     """
 
     schema: pa.Schema
@@ -62,6 +63,7 @@ class Records:
     total_rows: int | None = None
     total_bytes: int | None = None
     is_text: bool = False
+    is_json: bool = False
     is_values: bool = False
     is_held: bool = False
     formats: Mapping[str, Sequence[str]] = field(default_factory=dict)

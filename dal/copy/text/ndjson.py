@@ -61,7 +61,7 @@ def open_ndjson(inputs: Sequence[Input], dates: Mapping[str, str | Sequence[str]
         def chunks(wanted: pa.Schema) -> Iterator[Chunk]:
             return _chunks(chain(head, blocks), frozenset(names), wanted.names)
 
-        yield Records(schema, chunks, None, sum_of_bytes(inputs), is_text=True, formats=formats)
+        yield Records(schema, chunks, None, sum_of_bytes(inputs), is_text=True, is_json=True, formats=formats)
 
 
 def _blocks(inputs: Sequence[Input]) -> Generator[_Lines]:
