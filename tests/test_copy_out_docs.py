@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import func, select
 
 from dal.copy import CsvOut, copy_out
-from dal.copy.out_forms import _BY_SUFFIX
+from dal.copy.out.forms import _BY_SUFFIX
 from dal.demo.models import Order
 from dal.demo.repositories import Orders
 

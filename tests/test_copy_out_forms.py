@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import ARRAY, Column, Integer, MetaData, Table, Text, func, literal, literal_column, select
 
 from dal.copy import CsvOut, NdjsonOut, ParquetOut, copy_out
-from dal.copy.out_files import Counted
-from dal.copy.out_forms import writer_of
+from dal.copy.out.files import Counted
+from dal.copy.out.forms import writer_of
 from dal.errors import CopyError
 from tests.models import Account, Accounts, Contract, Everything, Everythings
 from tests.test_copy_round_trip import CHARACTERS
@@ -171,7 +171,7 @@ async def test_a_json_with_ends_of_lines_is_one_line(db):
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=TEXTS, escape=st.sampled_from([None, "\\"]))
 async def test_progress_of_a_csv_counts_records_and_not_lines(db, texts, escape, monkeypatch):
-    monkeypatch.setattr("dal.copy.out_sending.BLOCK_BYTES", 1)
+    monkeypatch.setattr("dal.copy.out.sending.BLOCK_BYTES", 1)
     stream, seen = io.BytesIO(), []
     rows = select(literal(texts, ARRAY(Text)).label("texts")).subquery()
     statement = select(func.unnest(rows.c.texts).label("text"), literal(1).label("one"))
@@ -186,7 +186,7 @@ async def test_progress_of_a_csv_counts_records_and_not_lines(db, texts, escape,
 
 
 async def test_progress_goes_on_to_the_report(accounts, tmp_path, monkeypatch):
-    monkeypatch.setattr("dal.copy.out_sending.BLOCK_BYTES", 1)
+    monkeypatch.setattr("dal.copy.out.sending.BLOCK_BYTES", 1)
     seen = []
     report = await accounts.copy_out(tmp_path / "it.parquet", on_progress=seen.append)
     assert [each.rows for each in seen] == sorted(each.rows for each in seen)

@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dal import Database, DatabaseConfig
 from dal.copy import copy_batches, copy_out
-from dal.copy.literals import replaced
+from dal.copy.out.literals import replaced
 from dal.errors import CopyError, DataException
 from dal.telemetry import StatementLog
 from tests.models import Everything, Mood

@@ -83,7 +83,7 @@ async def _dump(
 
 def _form_of(file: str, format: str | None) -> Form | None:  # noqa: A002 # the option's name
     from dal.copy import CsvOut, NdjsonOut, ParquetOut
-    from dal.copy.out_forms import form_of
+    from dal.copy.out.forms import form_of
 
     forms: dict[str, Form] = {
         "csv": CsvOut(),

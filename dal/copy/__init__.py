@@ -12,13 +12,16 @@ with extra_needed("arrow"):
         ArrowBatches,
         CopyOutProgress,
         CopyOutReport,
+        CsvOut,
+        Form,
+        NdjsonOut,
         OnCopyOutProgress,
+        ParquetOut,
+        Target,
+        What,
         copy_batches,
         copy_out,
     )
-    from dal.copy.out_files import Target
-    from dal.copy.out_forms import CsvOut, Form, NdjsonOut, ParquetOut
-    from dal.copy.out_reading import What
     from dal.copy.report import CopyReport, OnProgress, Progress, Rejected
     from dal.copy.source import Source
     from dal.copy.text import Csv, Ndjson

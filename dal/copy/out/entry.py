@@ -16,11 +16,11 @@ from typing import Self, TypeAlias
 import pyarrow as pa
 
 from dal.copy.beside import Beside
-from dal.copy.out_batches import Batches
-from dal.copy.out_files import Target, opened
-from dal.copy.out_forms import IN_ARROW, Form, form_of, in_arrow, writer_of
-from dal.copy.out_reading import Reading, What, reading
-from dal.copy.out_sending import TakerFailed, takers_error
+from dal.copy.out.batches import Batches
+from dal.copy.out.files import Target, opened
+from dal.copy.out.forms import IN_ARROW, Form, form_of, in_arrow, writer_of
+from dal.copy.out.reading import Reading, What, reading
+from dal.copy.out.sending import TakerFailed, takers_error
 from dal.projection import ProjectionSource
 
 

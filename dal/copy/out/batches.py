@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from pyarrow import csv
 
-from dal.copy.out_lists import Listed
-from dal.copy.out_wire import Parsed, Unfit, Wire, digits_of, wire_of
+from dal.copy.out.lists import Listed
+from dal.copy.out.wire import Parsed, Unfit, Wire, digits_of, wire_of
 from dal.errors import CopyError
 
 _PARSING: Final = csv.ParseOptions(

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dal.copy.out_batches import Batches, Column
-from dal.copy.out_files import COMPRESSIONS, Counted, Target, compressing
+from dal.copy.out.batches import Batches, Column
+from dal.copy.out.files import COMPRESSIONS, Counted, Target, compressing
 from dal.errors import CopyError
 
 Compression: TypeAlias = Literal["gzip", "zstd"]

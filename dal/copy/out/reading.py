@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, ORMExecuteState
 from sqlalchemy.orm.util import AliasedInsp
 
-from dal.copy.literals import with_literals
-from dal.copy.out_batches import Column
-from dal.copy.out_sending import Take, sent
+from dal.copy.out.batches import Column
+from dal.copy.out.literals import with_literals
+from dal.copy.out.sending import Take, sent
 from dal.copy.translation import refuse_translation
 from dal.errors import CopyError, raise_named
 from dal.hooks import is_session_hooked

@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from dal.copy.out_wire import Unfit, Wire
+from dal.copy.out.wire import Unfit, Wire
 
 _HEAD: Final = Struct(">iiI")  # dimensions, whether there are nulls, the elements' type
 _DIMENSION: Final = Struct(">ii")  # how many, and the number of the first
