@@ -47,6 +47,21 @@ def empty_database_url(pg_kit: Kit) -> Generator[URL]:
 
 
 @pytest.fixture
+async def empty(empty_database_url: URL) -> AsyncGenerator[Database]:
+    """Lend an open `Database` with nothing in it."""
+    async with Database(empty_database_url, pool=PoolConfig(size=2)) as database:
+        yield database
+
+
+@pytest.fixture
+async def look(empty_database_url: URL) -> AsyncGenerator[asyncpg.Connection]:
+    """Lend a connection to look at `empty` from outside with."""
+    connection = await connect(empty_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def db(database_url: URL) -> AsyncGenerator[Database]:
     """Lend an open `Database` with three connections."""
     async with Database(database_url, pool=PoolConfig(size=3)) as database:

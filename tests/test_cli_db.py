@@ -30,13 +30,6 @@ class Note(Base):
 
 
 @pytest.fixture
-async def look(empty_database_url):
-    connection = await connect(empty_database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 def db(empty_database_url, tmp_path):
     """Give `dal db`, in a folder with models and migrations that were begun just now."""
     (tmp_path / "app").mkdir()

@@ -1,39 +1,20 @@
 """Migrations from inside an application, in a running loop."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 
-import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import URL
 
-from dal import Database, PoolConfig
 from dal.demo.models import Base
 from dal.errors import MigrationError
 from dal.migrations import check_at_head, upgrade
 from tests.conftest import INI
-from tests.looking import connect, states
+from tests.looking import states
 
 TABLES = "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200"
-
-
-@pytest.fixture
-async def empty(empty_database_url: URL) -> AsyncGenerator[Database]:
-    """Lend an open `Database` with nothing in it."""
-    async with Database(empty_database_url, pool=PoolConfig(size=2)) as db:
-        yield db
-
-
-@pytest.fixture
-async def look(empty_database_url: URL) -> AsyncGenerator[asyncpg.Connection]:
-    """Look at the same database from outside."""
-    connection = await connect(empty_database_url)
-    yield connection
-    await connection.close()
 
 
 async def _downgrade(db, revision="base"):

@@ -8,7 +8,6 @@ from statistics import quantiles
 
 import pytest
 
-from dal import Database
 from dal.errors import ConfigError, LockNotAvailable, MigrationError
 from dal.locks import held
 from dal.migrations import current, downgrade, history, offline_sql, stamp, upgrade
@@ -17,19 +16,6 @@ from tests.looking import connect, until
 from tests.revisions import Revisions
 
 ALTER = 'op.add_column("busy", sa.Column("more", sa.Integer))'
-
-
-@pytest.fixture
-async def empty(empty_database_url):
-    async with Database(empty_database_url) as db:
-        yield db
-
-
-@pytest.fixture
-async def look(empty_database_url):
-    connection = await connect(empty_database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from dal import Database
 from dal.errors import DuplicateTable, MigrationError
 from dal.migrations import current, downgrade, for_each_schema, upgrade
-from tests.looking import connect
 from tests.revisions import Revisions
 
 TENANTS = ["one", 'tenant "two"', "Three"]
 
 
 @pytest.fixture
-async def empty(empty_database_url):
-    async with Database(empty_database_url) as db:
-        yield db
-
-
-@pytest.fixture
-async def look(empty_database_url):
-    connection = await connect(empty_database_url)
+async def tenants(look):
+    """Make their schemas."""
     for tenant in TENANTS:
         quoted = tenant.replace('"', '""')
-        await connection.execute(f'CREATE SCHEMA "{quoted}"')
-    yield connection
-    await connection.close()
+        await look.execute(f'CREATE SCHEMA "{quoted}"')
+    return look
 
 
 @pytest.fixture
@@ -44,18 +35,18 @@ async def _schemas_of(look, name):
     return [row[0] for row in found]
 
 
-async def test_each_schema_has_its_tables_and_its_revision(empty, look, revisions):
+async def test_each_schema_has_its_tables_and_its_revision(empty, tenants, revisions):
     await for_each_schema(empty, TENANTS, upgrade, ini=revisions.ini)
-    assert await _schemas_of(look, "note") == sorted(TENANTS)
-    assert await _schemas_of(look, "alembic_version") == sorted(TENANTS)
+    assert await _schemas_of(tenants, "note") == sorted(TENANTS)
+    assert await _schemas_of(tenants, "alembic_version") == sorted(TENANTS)
     await downgrade(empty, "1", ini=revisions.ini, schema=TENANTS[1])
     assert [await current(empty, schema=tenant) for tenant in TENANTS] == [("2",), ("1",), ("2",)]
     await for_each_schema(empty, TENANTS, downgrade, "base", ini=revisions.ini)
-    assert await _schemas_of(look, "note") == []
+    assert await _schemas_of(tenants, "note") == []
 
 
-async def test_a_schema_that_fails_is_named_and_the_others_are_done(empty, look, revisions):
-    await look.execute("CREATE TABLE one.note ()")
+async def test_a_schema_that_fails_is_named_and_the_others_are_done(empty, tenants, revisions):
+    await tenants.execute("CREATE TABLE one.note ()")
     with pytest.raises(MigrationError, match=r"1 of 3 schemas failed \(one\), and the others are done") as caught:
         await for_each_schema(empty, TENANTS, upgrade, ini=revisions.ini)
     assert isinstance(caught.value.__cause__, DuplicateTable)
