@@ -22,7 +22,7 @@ from typing import Final
 import asyncpg
 from sqlalchemy import URL
 
-from dal import Database
+from dal import Database, PoolConfig
 from dal.migrations import upgrade
 from dal.testing import EmbeddedServer
 from tests.looking import connect
@@ -112,7 +112,7 @@ async def _connected(url: URL) -> AsyncGenerator[asyncpg.Connection]:
 
 
 async def _upgrade(url: str, ini: str) -> None:
-    async with Database(url) as db:
+    async with Database(url, pool=PoolConfig(size=1)) as db:
         await upgrade(db, ini=Path(ini))
 
 
