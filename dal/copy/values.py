@@ -112,6 +112,14 @@ def _floats(values: Sequence[Any], target: pa.DataType) -> pa.Array:
     return narrowed(pa.array(given, pa.float64()), target)
 
 
+def _words(values: Sequence[Any], target: pa.DataType) -> pa.Array:
+    """Let Arrow find the type: told one, it would take bytes, which among texts make all of them bytes."""
+    found = pa.array(values)
+    if found.type not in (target, pa.null()):
+        raise Misfit(f"{found.type} in the place of str")
+    return without_nul(found.cast(target))
+
+
 def _moments(values: Sequence[Any], target: Any) -> pa.Array:
     """Count from the epoch, in a quarter of the time that Arrow takes; with a zone from without one is a TypeError."""
     epoch = _EPOCH if target.tz else _EPOCH.replace(tzinfo=None)
@@ -146,6 +154,6 @@ _MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], Any],
     (pa.types.is_time, _unzoned_times),
     (pa.types.is_duration, _each_of(timedelta)),
     (pa.types.is_fixed_size_binary, _uuids),
-    (pa.types.is_string, lambda values, target: without_nul(pa.array(_of_kinds(values, (str,)), target))),
+    (pa.types.is_string, _words),
     (pa.types.is_binary, _each_of(*BYTES)),
 )
