@@ -58,6 +58,17 @@ class Kind:
         """The Arrow type whose values are encoded as those of the column; None if there is none."""
         return next((of(self.type) for each, of in _OWN if isinstance(self.type, each)), None)
 
+    @property
+    def wire(self) -> frozenset[str]:
+        """The server's types that read the bytes of `arrow` as they are meant; `text` and `enum` are all of a kind."""
+        if isinstance(self.type, types.DateTime) and self.type.timezone:
+            return frozenset({"timestamptz"})
+        if isinstance(self.type, types.Float):
+            return frozenset({"float8" if is_wide(self.type) else "float4"})
+        if isinstance(self.type, types.Uuid):
+            return frozenset({"uuid" if self.type.native_uuid else "text"})
+        return next((names for each, names in _WIRE if isinstance(self.type, each)), frozenset())
+
     def fitted(self, given: pa.DataType) -> pa.DataType | None:
         """Give what a column of the records, of the type *given*, becomes; None where it does not fit."""
         return next((fit(self.type, given) for each, fit in _FITS if isinstance(self.type, each)), None)
@@ -215,4 +226,21 @@ _OWN: tuple[tuple[type[Any], Callable[[Any], pa.DataType | None]], ...] = (
     (postgresql.INTERVAL, lambda _: pa.duration("us")),
     (types.Uuid, lambda kind: pa.binary(16) if kind.native_uuid else pa.string()),
     (types.LargeBinary, lambda _: pa.binary()),
+)
+
+# What the server has to call the type of a column for that.
+_WIRE: tuple[tuple[type[Any], frozenset[str]], ...] = (
+    (types.SmallInteger, frozenset({"int2"})),
+    (types.BigInteger, frozenset({"int8"})),
+    (types.Integer, frozenset({"int4"})),
+    (types.Numeric, frozenset({"numeric"})),
+    (types.String, frozenset({"text", "enum", "json"})),
+    (postgresql.JSONB, frozenset({"jsonb"})),
+    (types.JSON, frozenset({"json"})),
+    (types.Boolean, frozenset({"bool"})),
+    (types.DateTime, frozenset({"timestamp"})),
+    (types.Date, frozenset({"date"})),
+    (types.Time, frozenset({"time"})),
+    (postgresql.INTERVAL, frozenset({"interval"})),
+    (types.LargeBinary, frozenset({"bytea"})),
 )

@@ -31,6 +31,7 @@ from dal.copy.records import Records
 from dal.copy.sending import Into, send
 from dal.copy.staging import Staging
 from dal.copy.stream import ODD_EACH, Piece, up_to_end
+from dal.copy.target import real_types
 from dal.copy.translation import refuse_translation
 from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
@@ -43,7 +44,8 @@ _ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0)
 async def planned(session: AsyncSession, table: Table, records: Records, asked: Asked) -> CopyPlan:
     """Plan a load over the session's connection; raises `CopyError` if its tables have other names there."""
     await refuse_translation(session)
-    return plan_copy(table, records, asked.rename, session.get_bind().dialect)
+    real = await real_types(session, table)
+    return plan_copy(table, records, asked.rename, session.get_bind().dialect, real)
 
 
 def is_staged(asked: Asked, table: Table) -> bool:

@@ -82,9 +82,16 @@ class CopyPlan:
 
 
 def plan_copy(
-    table: Table, records: Records, rename: Mapping[str, str] | None = None, dialect: Dialect = _DIALECT
+    table: Table,
+    records: Records,
+    rename: Mapping[str, str] | None = None,
+    dialect: Dialect = _DIALECT,
+    real: Mapping[str, str] | None = None,
 ) -> CopyPlan:
     """Match the *records* with *table* by name; *rename* maps a record's column to the table's.
+
+    *real* are the server's types of the columns. One that the mapping has otherwise would read other values from the
+    same bytes, so it is sent as text.
 
     Raises one `CopyError` that lists everything that does not fit, before anything is sent.
     """
@@ -97,7 +104,8 @@ def plan_copy(
     targets |= {column: kinds[column].arrow for column in defaults}
     if faults:
         raise _misfit(table, faults)
-    if None in targets.values():
+    is_otherwise = any(real and real.get(each.name, "") not in kinds[each].wire for each in targets if targets[each])
+    if is_otherwise or None in targets.values():
         targets = dict.fromkeys(targets)
     slots = [_slot(column, kinds[column], field, records, targets[column]) for column, field in fields.items()]
     filled = [Default(_of_values(each, kinds[each], targets[each]), make) for each, make in defaults.items()]

@@ -21,6 +21,20 @@ WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
 """
 
 
+# Of domains, what they are of; those that are read like texts are all called `text`.
+_REAL: Final = """
+SELECT attname::text AS name,
+    CASE WHEN typtype = 'e' THEN 'enum' WHEN typcategory = 'S' THEN 'text' ELSE typname::text END AS type
+FROM pg_attribute CROSS JOIN LATERAL (
+    WITH RECURSIVE of AS (
+        SELECT * FROM pg_type WHERE oid = atttypid
+        UNION ALL SELECT t.* FROM pg_type t JOIN of ON t.oid = of.typbasetype WHERE of.typtype = 'd'
+    )
+    SELECT * FROM of WHERE typtype <> 'd'
+) base
+WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped
+"""
+
 # Those that may wait for the end of the transaction before they refuse a row, and those that do unless told.
 _DEFERRABLE: Final = """
 SELECT format('%I.%I', nspname, conname) AS name, condeferred FROM pg_constraint
@@ -42,6 +56,11 @@ SELECT 1 FROM pg_index i WHERE indrelid = $1::text::regclass AND to_jsonb(i) ->>
         WHERE attrelid = indrelid AND attnum = ANY (indkey) ORDER BY 1
     )
 """
+
+
+async def real_types(session: AsyncSession, table: Table) -> dict[str, str]:
+    """Name the types that the columns of a table have, whatever its mapping says; one round trip."""
+    return {row["name"]: row["type"] for row in await ask(session, _REAL, spelt_table(table))}
 
 
 class Target:
