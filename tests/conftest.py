@@ -19,6 +19,7 @@ from dal import Database, DatabaseConfig, PoolConfig
 from dal.testing import Kit, Schema
 from tests import models, write_models
 from tests.looking import connect
+from tests.operation_worlds import World, lent, populate
 from tests.shop_rows import fill
 
 ROOT: Final = Path(__file__).parent.parent
@@ -105,6 +106,18 @@ async def tables(db: Database) -> Database:
     """Lend `db` with the tables for writes in sets, all empty."""
     await write_models.create(db)
     return db
+
+
+@pytest.fixture
+async def world(empty_database_url: URL, tmp_path: Path) -> AsyncGenerator[World]:
+    """Lend a populated table in a database of its own, with revisions to write."""
+    async with (
+        Database(empty_database_url, pool=PoolConfig(size=1)) as database,
+        lent(empty_database_url, "outside") as outside,
+        lent(empty_database_url, "writer") as other,
+    ):
+        await populate(outside)
+        yield World(database, outside, other, tmp_path)
 
 
 @pytest.fixture(params=["inline", "staged"])

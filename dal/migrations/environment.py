@@ -14,6 +14,7 @@ from sqlalchemy import Connection, MetaData
 from dal.config import DatabaseConfig, parse_url
 from dal.database import Database
 from dal.migrations.migrator import migrator
+from dal.migrations.operations import PLUGINS
 from dal.migrations.options import Patience
 from dal.pool_config import PoolConfig
 
@@ -70,6 +71,7 @@ class _Environment:
             "transaction_per_migration": True,
             "compare_type": True,
             "compare_server_default": True,
+            "autogenerate_plugins": PLUGINS,
             **options,
             **within,
         }
