@@ -3,7 +3,7 @@
 Importing this registers them: a revision needs only `from alembic import op`.
 """
 
-from dal.migrations.operations import create_index
+from dal.migrations.operations import check, create_index, foreign_key, not_null, validate
 from dal.migrations.operations.autogenerate import PLUGINS
 
-__all__ = ["PLUGINS", "create_index"]
+__all__ = ["PLUGINS", "check", "create_index", "foreign_key", "not_null", "validate"]
