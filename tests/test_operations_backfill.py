@@ -135,6 +135,26 @@ async def test_writers_do_not_wait_for_it(world):
     assert writer.longest_s < BOUND_S
 
 
+async def test_where_a_batch_and_a_writer_lock_each_other_out_the_batch_gives_way(world):
+    world.add(COUNT)
+    async with world.other.transaction():
+        await world.other.execute("SELECT FROM item WHERE id = 2500 FOR UPDATE")
+        upgrading = asyncio.create_task(world.up())
+        await world.waits_for_lock("UPDATE item")
+        await world.other.execute("SELECT FROM item WHERE id = 2100 FOR UPDATE")
+    await upgrading
+    assert await _state(world) == ([1], None, "0001")
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 5, 10, 11])
+@pytest.mark.parametrize("rows", [0, 1, 10])
+async def test_every_row_is_written_once_whatever_a_batch_takes(world, rows, batch_rows):
+    await world.outside.execute("DELETE FROM item WHERE id > $1", rows)
+    world.add(COUNT.replace("batch_rows=1000", f"batch_rows={batch_rows}"))
+    await world.up()
+    assert await _state(world) == ([1] if rows else None, None, "0001")
+
+
 async def test_what_somebody_changes_meanwhile_is_held_against_the_condition_again(world):
     world.add('op.backfill("item", {"name": "empty"}, where="note = \'o\'")')
     async with world.other.transaction():

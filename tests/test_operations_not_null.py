@@ -79,7 +79,7 @@ async def test_a_transaction_that_is_open_on_the_table_holds_up_writers_for_a_mo
 
 async def test_it_gives_up_with_what_to_do(way, monkeypatch):
     monkeypatch.setattr("dal.migrations.operations.timeouts.ATTEMPTS", 2)
-    monkeypatch.setattr("dal.migrations.operations.timeouts.LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr("dal.migrations.operations.not_null.TABLE_LOCK_MS", 50)
     way.add(UP)
     async with way.other.transaction():
         await way.other.execute("UPDATE item SET note = 'n' WHERE id = 1")

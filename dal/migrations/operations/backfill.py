@@ -24,7 +24,7 @@ from dal.migrations.operations.backfill_key import find_key
 from dal.migrations.operations.backfill_progress import BackfillProgress, begin, forget_with_the_stamp, progress_table
 from dal.migrations.operations.committing import committing
 from dal.migrations.operations.sql import connection_of, run
-from dal.migrations.operations.timeouts import patiently, pause, short_lock_timeout
+from dal.migrations.operations.timeouts import ROW_LOCK_MS, patiently, pause, short_lock_timeout
 
 LINE_EVERY_S: Final = 10.0
 
@@ -97,7 +97,7 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
             for statement in _script(op):
                 run(context, statement)
             return
-        with short_lock_timeout(context):
+        with short_lock_timeout(context, ROW_LOCK_MS):
             _run(context, op)
         forget_with_the_stamp(context, op.change)
 

@@ -43,7 +43,7 @@ def _compare(autogen: AutogenContext, upgrade: UpgradeOps, schemas: Iterable[str
         for found in inspector.get_enums(schema=schema):
             name = (schema, found["name"])
             if name in wanted:
-                upgrade.ops.extend(_additions(name, wanted[name], found["labels"]))
+                upgrade.ops.extend(additions(name, wanted[name], found["labels"]))
     return PriorityDispatchResult.CONTINUE
 
 
@@ -61,7 +61,8 @@ def _enum_of(column: Column[Any]) -> tuple[Name, Sequence[str]] | None:
     return None
 
 
-def _additions(name: Name, wanted: Sequence[str], there: Sequence[str]) -> list[AddEnumValueOp]:
+def additions(name: Name, wanted: Sequence[str], there: Sequence[str]) -> list[AddEnumValueOp]:
+    """Say what adds the values that are *wanted* and not *there*, each in its place; pure, but for a log line."""
     lost = tuple(value for value in there if value not in wanted)
     added = [value for value in wanted if value not in there]
     if lost and not added:

@@ -22,7 +22,7 @@ from dal.errors import CheckViolation, MigrationError, NotNullViolation
 from dal.migrations.operations.committing import committing
 from dal.migrations.operations.rendering import call
 from dal.migrations.operations.sql import connection_of, quoted, run
-from dal.migrations.operations.timeouts import no_timeouts, patiently, short_lock_timeout
+from dal.migrations.operations.timeouts import TABLE_LOCK_MS, no_timeouts, patiently, short_lock_timeout
 
 NOT_VALID_SINCE: Final = 18
 _NAME_BYTES: Final = 63
@@ -138,7 +138,7 @@ class _Steps:
 
     def _shortly(self, change: str) -> None:
         statement = f"ALTER TABLE {self._table} {change}"
-        with short_lock_timeout(self._context):
+        with short_lock_timeout(self._context, TABLE_LOCK_MS):
             patiently(self._context, lambda: run(self._context, statement), f"op.set_not_null_safely of {self._table}")
 
     def _state(self) -> _State:

@@ -21,7 +21,9 @@ from dal.migrations.operations.sql import connection_of
 T = TypeVar("T")
 
 # Longer than deadlock_timeout, after which an autovacuum makes way for who waits.
-LOCK_TIMEOUT_MS: Final = 1_500
+TABLE_LOCK_MS: Final = 1_500
+# Shorter than that: where a batch and a writer lock each other out, it is the batch that gives way.
+ROW_LOCK_MS: Final = 500
 ATTEMPTS: Final = 30
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 10.0
@@ -43,9 +45,9 @@ def no_timeouts(context: MigrationContext) -> Generator[None]:
 
 
 @contextmanager
-def short_lock_timeout(context: MigrationContext) -> Generator[None]:
-    """Let statements of the block wait for a lock for `LOCK_TIMEOUT_MS`, or for what is set already if that is less."""
-    with _set(context, ("lock_timeout",), lambda was: min(was or LOCK_TIMEOUT_MS, LOCK_TIMEOUT_MS)):
+def short_lock_timeout(context: MigrationContext, longest_ms: int) -> Generator[None]:
+    """Let statements of the block wait *longest_ms* for a lock, or for what is set already if that is less."""
+    with _set(context, ("lock_timeout",), lambda was: min(was or longest_ms, longest_ms)):
         yield
 
 
@@ -63,9 +65,9 @@ def patiently(context: MigrationContext, step: Callable[[], T], what: str) -> T:
             failures += 1
             if failures == ATTEMPTS:
                 raise MigrationError(
-                    f"{what} did not get its lock in {ATTEMPTS} attempts of {LOCK_TIMEOUT_MS} ms: a transaction holds "
-                    "the table or its rows. Look for it in pg_stat_activity by its xact_start, end it, and run the "
-                    "upgrade again; it goes on where it was."
+                    f"{what} did not get its lock in {ATTEMPTS} attempts: a transaction holds the table or its rows. "
+                    "Look for it in pg_stat_activity by its xact_start, end it, and run the upgrade again; it goes on "
+                    "where it was."
                 ) from error
         log.info("%s did not get its lock, attempt %d of %d", what, failures, ATTEMPTS)
         pause(context, backoff_s(failures, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S))
