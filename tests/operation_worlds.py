@@ -141,7 +141,7 @@ class World:
 
     async def run_script(self, script: str) -> None:
         """Run a script as psql does: one statement after the other."""
-        for statement in re.findall(r"((?:\$dal_backfill\$.*?\$dal_backfill\$|.)+?);\n", script, re.DOTALL):
+        for statement in re.findall(r"((?:\$dal\$.*?\$dal\$|.)+?);\n", script, re.DOTALL):
             await self.outside.execute(statement)
 
     async def database(self) -> str:

@@ -141,6 +141,7 @@ async def test_where_a_batch_and_a_writer_lock_each_other_out_the_batch_gives_wa
         await world.other.execute("SELECT FROM item WHERE id = 2500 FOR UPDATE")
         upgrading = asyncio.create_task(world.up())
         await world.waits_for_lock("UPDATE item")
+        await world.value("SELECT pg_sleep(1.2)")  # longer than deadlock_timeout
         await world.other.execute("SELECT FROM item WHERE id = 2100 FOR UPDATE")
     await upgrading
     assert await _state(world) == ([1], None, "0001")

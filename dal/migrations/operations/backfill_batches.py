@@ -109,7 +109,7 @@ def script(change: Change, key: Sequence[str], rows: int, pause_s: float) -> lis
         for place, name in enumerate(columns, 1)
     )
     descending = ", ".join(f"{name} DESC" for name in columns)
-    loop = f"""DO $dal_backfill$
+    loop = f"""DO $dal$
 DECLARE
 {types}BEGIN
     LOOP
@@ -123,7 +123,7 @@ DECLARE
         PERFORM pg_sleep({pause_s});
     END LOOP;
 END
-$dal_backfill$"""  # noqa: S608 # quoted names, and what the revision says
+$dal$"""  # noqa: S608 # quoted names, and what the revision says
     # A plan for any bounds would read the table from its beginning for every batch.
     return ["SET plan_cache_mode = force_custom_plan", loop, "RESET plan_cache_mode"]
 

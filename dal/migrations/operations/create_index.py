@@ -22,8 +22,8 @@ from dal.migrations.operations.committing import committing
 from dal.migrations.operations.index_found import clear, is_there
 from dal.migrations.operations.index_waits import log_who_is_waited_for
 from dal.migrations.operations.rendering import call, renamed
-from dal.migrations.operations.sql import connection_of, quoted, run
-from dal.migrations.operations.timeouts import no_timeouts
+from dal.migrations.operations.sql import connection_of, literal, quoted, run
+from dal.migrations.operations.timeouts import TABLE_LOCK_MS, no_timeouts
 
 ATTEMPTS: Final = 3
 _IS_PARTITIONED: Final = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(:table)")
@@ -88,12 +88,23 @@ def _create_index(operations: Operations, op: CreateIndexConcurrentlyOp) -> None
     op.kw["postgresql_concurrently"] = True
     with committing(operations, "create_index_concurrently") as context:
         if context.as_sql:
-            run(context, f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(context, op.index_name or '', op.schema)}")
-            context.impl.create_index(op.to_index(context))
+            run(context, _drop_if_invalid(context, op))
+            context.impl.create_index(op.to_index(context), if_not_exists=True)
             return
         _refuse_partitioned(context, op)
         with no_timeouts(context):
             _create(context, op)
+
+
+def _drop_if_invalid(context: MigrationContext, op: CreateIndexConcurrentlyOp) -> str:
+    """Write what a script can do about what an interruption has left: no block can drop concurrently."""
+    name = quoted(context, str(op.index_name), op.schema)
+    return f"""DO $dal$ BEGIN
+    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass({literal(name)}) AND NOT indisvalid) THEN
+        PERFORM set_config('lock_timeout', '{TABLE_LOCK_MS}', true);
+        DROP INDEX {name};
+    END IF;
+END $dal$"""  # a quoted name
 
 
 def _create(context: MigrationContext, op: CreateIndexConcurrentlyOp) -> None:
