@@ -157,7 +157,7 @@ def _create_index(words: list[Word]) -> Iterator[Fact]:
 def _alter_type(words: list[Word]) -> Iterator[Fact]:
     name, rest = _name(words)
     if _has(rest, "add value"):
-        yield from (Fact(Did.ADDED_VALUE, name, (word.text,)) for word in rest[:6] if word.kind == "string")
+        yield from (Fact(Did.ADDED_VALUE, name, (word.text,)) for word in _after(rest[2:])[:1])
 
 
 def _has(words: list[Word], beginning: str) -> bool:

@@ -49,7 +49,7 @@ def lint(
     left = _not_ignored([each for each in found if each.rule not in chosen.exclude], files)
     order = {revision: at for at, revision in enumerate(files)}
     return sorted(
-        (each for each in left if each.rule not in chosen.exclude),
+        dict.fromkeys(each for each in left if each.rule not in chosen.exclude),  # squawk may say it of both of two
         key=lambda each: (order[each.revision], each.line, each.rule),
     )
 

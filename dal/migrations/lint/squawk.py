@@ -21,7 +21,9 @@ from dal.migrations.lint.options import Options
 from dal.migrations.lint.rules import OURS
 
 _FOUND: Final = (0, 1)
-_NOT_IN_TRANSACTION: Final = "-- squawk-disable-assume-in-transaction\n"
+_NOT_IN_TRANSACTION: Final = "-- squawk-disable-assume-in-transaction"
+# In a transaction no statement is alone, for Alembic writes its version there; one that is, squawk takes for in none.
+_IN_TRANSACTION: Final = "SELECT 1;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,7 @@ class _Text:
     def __init__(self, statements: Sequence[Statement]) -> None:
         self._by_line: list[Statement] = []
         self.lines: list[str] = []
-        if not statements[0].in_transaction:
-            self._add(_NOT_IN_TRANSACTION.rstrip(), statements[0])
+        self._add(_IN_TRANSACTION if statements[0].in_transaction else _NOT_IN_TRANSACTION, statements[0])
         for each in statements:
             self._add(each.sql, each)
         self.sql = "\n".join(self.lines) + "\n"

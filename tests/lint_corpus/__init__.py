@@ -1,0 +1,1 @@
+"""Revisions to judge: unsafe ones, which name what is to be found, and safe ones."""

@@ -1,0 +1,12 @@
+"""A column that no class has any more."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "column_no_class_has"
+down_revision = "shop"
+
+
+def upgrade() -> None:
+    op.drop_column("order", "legacy")
