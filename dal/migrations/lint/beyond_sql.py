@@ -31,7 +31,8 @@ def foreign_keys_without_index(statements: Sequence[Statement], models: Models) 
             names = ", ".join(fact.names)
             yield statements[number].place.finding(
                 FOREIGN_KEY_WITHOUT_INDEX,
-                f"{fact.table}({names}) refers to another table and has no index: a delete there reads all of this one.",
+                f"The foreign key {fact.table}({names}) has no index: "
+                f"a delete of what it refers to reads all of {fact.table}.",
                 help=f"mapped_column(..., index=True), and op.create_index_concurrently(...) on {fact.table}({names}).",
                 sql=statements[number].sql,
             )
@@ -49,7 +50,7 @@ def not_atomic(statements: Iterable[Statement]) -> Iterator[Finding]:
             lines = ", ".join(str(line) for line, sent in sorted(by_line.items()) if sent not in alone)
             yield alone[0][0].place.finding(
                 NOT_ATOMIC,
-                f"it commits what is before it, and is not undone with what is after it: line {lines} of this revision.",
+                f"This is committed apart from the rest of the revision, line {lines}: a failure leaves half of it.",
                 help="Set it alone in a revision of its own.",
                 sql=alone[0][0].sql,
             )

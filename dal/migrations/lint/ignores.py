@@ -39,7 +39,7 @@ class Ignores:
         self._ignores = [
             _Ignore(Place(revision, file, each.start[0]), _rules(said["rules"]), said["reason"].strip(" \t:-"))
             for each in comments
-            if (said := _IGNORE.match(each.string))
+            if (said := _IGNORE.search(each.string))
         ]
 
     def ignore(self, finding: Finding) -> bool:
@@ -56,13 +56,13 @@ class Ignores:
             if not each.rules or not each.reason:
                 yield each.place.finding(
                     BAD_IGNORE,
-                    "an ignore says which rule, and why.",
+                    "An ignore says which rule, and why.",
                     help=f"# dal: ignore[{', '.join(each.rules) or 'rule'}] the reason",
                 )
             for rule in each.rules:
                 if rule not in each.used:
                     yield each.place.finding(
-                        UNUSED_IGNORE, f"there is no {rule!r} here to ignore.", help="Take the comment out."
+                        UNUSED_IGNORE, f"There is no {rule!r} here to ignore.", help="Take the comment out."
                     )
 
     def _lines(self, line: int) -> set[int]:

@@ -15,7 +15,7 @@ from dal.migrations.lint.finding import Finding
 from dal.migrations.lint.ignores import Ignores
 from dal.migrations.lint.models import models_of
 from dal.migrations.lint.options import Options, options
-from dal.migrations.lint.rendering import Rendered, render, revisions_after
+from dal.migrations.lint.rendering import Rendered, render, revisions_after, scripts
 from dal.migrations.lint.rules import HELP, SAID_BY
 from dal.migrations.lint.squawk import Violation, violations
 
@@ -41,8 +41,9 @@ def lint(
     config = Config(ini)
     chosen = options(config, since, pg_version)
     config.config_file_name = None  # it is read; an env.py that finds its name sets up logging for the whole process
-    judged = revisions_after(config, chosen.since)
-    rendered = render(config)
+    script = scripts(config)
+    judged = revisions_after(script, chosen.since)
+    rendered = render(config, script)
     metadata = rendered.metadata if target_metadata is None else [target_metadata]
     found = [each for each in _found(rendered, metadata, chosen) if each.revision in judged]
     files = {revision: file for revision, file in rendered.files.items() if revision in judged}

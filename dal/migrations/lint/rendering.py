@@ -7,7 +7,7 @@ and the others are rendered all the same.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,8 @@ from dal.migrations.lint.recording import Recording
 NOT_RENDERED: Final = "not-rendered"
 
 _HELP: Final = (
-    "Offline, op.get_bind() has no rows to give: say it in one SQL statement, or move rows by op.backfill in a revision "
-    "of its own. What this revision sends after this line was not judged."
+    "Offline, op.get_bind() has no rows to give: say it in one SQL statement, or move rows by op.backfill in a "
+    "revision of its own. What this revision sends after this line was not judged."
 )
 
 
@@ -44,12 +44,38 @@ class Rendered:
     """The models, as env.py gives them to Alembic."""
 
 
-def render(config: Config) -> Rendered:
+def scripts(config: Config) -> ScriptDirectory:
+    """Read the revisions. Raises `MigrationError` where Alembic finds none, or no order in them."""
+    try:
+        script = ScriptDirectory.from_config(config)
+        script.get_heads()
+    except CommandError as error:
+        raise MigrationError(f"the revisions cannot be read: {error}") from error
+    except KeyError as error:  # what Alembic makes of it, after a warning
+        raise MigrationError(
+            f"the revisions cannot be read: one follows {error}, and there is none of that name"
+        ) from error
+    return script
+
+
+def revisions_after(script: ScriptDirectory, since: str | None) -> set[str]:
+    """Name all revisions but *since* and those before it. Raises `MigrationError` where there is none of that name."""
+    names = {each.revision for each in script.walk_revisions()}
+    if since is None:
+        return names
+    try:
+        at = tuple(each.revision for each in script.get_revisions(since))
+    except CommandError as error:
+        raise MigrationError(f"cannot lint since {since!r}: {error}") from error
+    return names - {each.revision for each in script.iterate_revisions(at, "base", implicit_base=True)}
+
+
+def render(config: Config, script: ScriptDirectory) -> Rendered:
     """Render every revision up to all heads.
 
     Runs env.py and the revisions' code. Raises `MigrationError` for what Alembic refuses.
     """
-    rendering = _Rendering(config)
+    rendering = _Rendering(config, script)
     try:
         rendering.run()
     except CommandError as error:
@@ -57,21 +83,11 @@ def render(config: Config) -> Rendered:
     return rendering.rendered
 
 
-def revisions_after(config: Config, since: str | None) -> Collection[str]:
-    """Name all revisions but *since* and those before it. Raises `MigrationError` where there is none of that name."""
-    script = ScriptDirectory.from_config(config)
-    try:
-        before = _names(script.iterate_revisions(since, "base", implicit_base=True)) if since else set[str]()
-        return _names(script.walk_revisions()) - before
-    except CommandError as error:
-        raise MigrationError(f"cannot lint since {since!r}: {error}") from error
-
-
 class _Rendering:
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, script: ScriptDirectory) -> None:
         self._config = config
         self._recording = config.output_buffer = Recording()
-        self._script = ScriptDirectory.from_config(config)
+        self._script = script
         self.rendered = Rendered({}, self._recording.statements, [], [])
 
     def run(self) -> None:
@@ -107,12 +123,10 @@ class _Rendering:
         return run
 
 
-def _names(scripts: Iterable[Script]) -> set[str]:
-    return {each.revision for each in scripts}
-
-
 def _not_rendered(revision: str, file: Path, error: Exception) -> Finding:
     """Say which kind of error it was, and no more: its text may have a value of a parameter."""
     lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == file]
     place = Place(revision, file, next((line for line in reversed(lines) if line), 1))
-    return place.finding(NOT_RENDERED, f"cannot be rendered without a database: {type(error).__name__}.", help=_HELP)
+    return place.finding(
+        NOT_RENDERED, f"This cannot be rendered without a database: {type(error).__name__}.", help=_HELP
+    )

@@ -82,8 +82,8 @@ SAID_BY: Final = {
 }
 
 _EXPAND: Final = (
-    "In releases of their own: add the new one, write both, op.backfill, read the new one, and drop the old one when no "
-    "replica that knows it runs."
+    "In releases of their own: add the new one, write both, op.backfill, read the new one, and drop the old one when "
+    "no replica that knows it runs."
 )
 _UNUSED_FIRST: Final = "First release the code without it; drop it when no replica that uses it runs."
 _UNIQUE: Final = (
@@ -117,8 +117,8 @@ HELP: Final = {
     ),
     "disallowed-unique-constraint": _UNIQUE.format("UNIQUE"),
     "prefer-robust-stmts": (
-        "It is in no transaction: after a failure, a second run meets what the first one left. Say IF [NOT] EXISTS; for "
-        "an index, op.create_index_concurrently(...), which drops an invalid one that was left."
+        "It is in no transaction: after a failure, a second run meets what the first one left. Say IF [NOT] EXISTS; "
+        "for an index, op.create_index_concurrently(...), which drops an invalid one that was left."
     ),
     "renaming-column": _EXPAND,
     "renaming-table": f"{_EXPAND} Or a view with the old name, in the same transaction.",

@@ -73,7 +73,7 @@ class _Text:
         return Violation(statement, found["rule_name"], found["message"], found["help"] or "", self._part(found), where)
 
     def _add(self, sql: str, statement: Statement) -> None:
-        lines = sql.replace("\r\n", "\n").split("\n")
+        lines = [*sql.replace("\r\n", "\n").split("\n"), ";"]  # its own may be in a comment at its end
         self.lines += lines
         self._by_line += [statement] * len(lines)
 

@@ -90,9 +90,9 @@ def _words(sql: str) -> Iterator[Word]:
             case "name":
                 yield Word("name", text.lower())
             case "quoted":
-                yield Word("quoted", text.strip('"').replace('""', '"'))
+                yield Word("quoted", text[1:].removesuffix('"').replace('""', '"'))
             case "string" | "escaped":
-                yield Word("string", text.lstrip("eE").strip("'").replace("''", "'"))
+                yield Word("string", text.lstrip("eE")[1:].removesuffix("'").replace("''", "'"))
             case "sign":
                 yield Word("sign", text)
             case _:

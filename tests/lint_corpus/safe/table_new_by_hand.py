@@ -15,7 +15,7 @@ def upgrade() -> None:
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             order_id bigint NOT NULL REFERENCES "order" (id),
             place text NOT NULL DEFAULT 'a; b' -- DROP TABLE customer;
-        );
-        CREATE INDEX ix_parcel_scan ON parcel_scan (order_id);
+        )
         """
     )
+    op.execute("CREATE INDEX ix_parcel_scan ON parcel_scan (order_id) -- for each order")
