@@ -145,6 +145,21 @@ def test_a_configuration_of_squawks_own_is_not_heard(project, monkeypatch):
     assert project.found() == [("first", FIRST, INDEX_FOUND)]
 
 
+def test_an_env_that_renders_nothing_is_one_line(project):
+    (project.folder / "env.py").write_text("pass")
+    project.revision("first", INDEX.format("t"))
+    with pytest.raises(MigrationError, match=r"^env.py rendered nothing of 1 revisions, such as first: it has to run"):
+        project.found()
+
+
+def test_a_folder_named_from_here_is_as_good(project, monkeypatch):
+    project.ini.write_text("[alembic]\nscript_location = .\n")
+    monkeypatch.chdir(project.folder)
+    project.revision("first", f"{INDEX.format('t')}  # dal: ignore[{INDEX_FOUND}] small\n{INDEX.format('u')}")
+    found = lint(Path("alembic.ini"))
+    assert [(each.line, each.rule) for each in found] == [(FIRST + 1, INDEX_FOUND)]
+
+
 def test_models_that_are_given_are_those_that_are_asked(project):
     project.revision("first", 'op.drop_column("parent", "id")\nop.drop_column("other", "id")')
     metadata = MetaData()

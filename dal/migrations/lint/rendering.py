@@ -80,6 +80,12 @@ def render(config: Config, script: ScriptDirectory) -> Rendered:
         rendering.run()
     except CommandError as error:
         raise MigrationError(f"the revisions cannot be rendered: {error}") from error
+    missing = [each.revision for each in script.walk_revisions() if each.revision not in rendering.rendered.files]
+    if missing:
+        raise MigrationError(
+            f"env.py rendered nothing of {len(missing)} revisions, such as {missing[0]}: "
+            "it has to run them offline, too, as dal.migrations.run_env does."
+        )
     return rendering.rendered
 
 
