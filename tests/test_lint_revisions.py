@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
-from dal.errors import MigrationError, MissingExtra
+from dal.errors import ConfigError, MigrationError, MissingExtra
 from dal.migrations.lint import lint
 from tests.conftest import INI
 from tests.lint_project import FIRST, Project
@@ -84,7 +84,7 @@ def test_a_revision_that_follows_nothing_is_one_line(project):
 
 
 def test_a_project_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(MigrationError, match=r"^there is no file .*alembic.ini"):
+    with pytest.raises(ConfigError, match=r"^there is no .*alembic.ini"):
         lint(tmp_path / "alembic.ini")
 
 

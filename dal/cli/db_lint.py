@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dal.cli.db_options import INI, Ini
+
 if TYPE_CHECKING:
     from dal.migrations.lint import Finding
 
@@ -19,7 +21,7 @@ def lint(
         str | None,
         typer.Option(metavar="REVISION", help="Judge what comes after it; else all, or as alembic.ini says."),
     ] = None,
-    ini: Annotated[Path, typer.Option(help="The project's alembic.ini.")] = Path("alembic.ini"),
+    ini: Ini = INI,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list, with the statements.")] = False,
     pg_version: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Of the server; else the oldest that dal works with.")
@@ -49,7 +51,7 @@ def _show(found: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from dal.cli.load_report import printable
+    from dal.cli.failing import printable
 
     console = Console(highlight=False, soft_wrap=True)
     for each in found:

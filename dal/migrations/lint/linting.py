@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from alembic.config import Config
 from sqlalchemy import MetaData
 
-from dal.errors import MigrationError
 from dal.migrations.lint import beyond_sql
 from dal.migrations.lint.dropped import Dropped
 from dal.migrations.lint.finding import Finding
@@ -18,6 +16,7 @@ from dal.migrations.lint.options import Options, options
 from dal.migrations.lint.rendering import Rendered, render, revisions_after, scripts
 from dal.migrations.lint.rules import HELP, SAID_BY
 from dal.migrations.lint.squawk import Violation, violations
+from dal.migrations.options import config_of
 
 
 def lint(
@@ -34,11 +33,9 @@ def lint(
     that dal works with. The section `[dal]` of *ini* may have `lint_exclude`, `lint_include`, `lint_since` and
     `lint_pg_version`.
 
-    Raises `MigrationError` for what Alembic or squawk refuse, and `MissingExtra`.
+    Raises `MigrationError` for what Alembic or squawk refuse, `ConfigError` without *ini*, and `MissingExtra`.
     """
-    if not ini.is_file():
-        raise MigrationError(f"there is no file {ini}: name the project's alembic.ini.")
-    config = Config(ini)
+    config = config_of({"ini": ini})
     chosen = options(config, since, pg_version)
     config.config_file_name = None  # it is read; an env.py that finds its name sets up logging for the whole process
     script = scripts(config)

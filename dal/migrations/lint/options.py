@@ -8,6 +8,7 @@ from typing import Final
 from alembic.config import Config
 
 from dal.migrations.lint import rules
+from dal.migrations.options import SECTION
 
 # The oldest that dal works with: what is safe there is safe on the newer ones.
 _PG_VERSION: Final = "14"
@@ -27,7 +28,7 @@ class Options:
 
 def options(config: Config, since: str | None, pg_version: str | None) -> Options:
     """Take what is given, else what alembic.ini says, else dal's own choice."""
-    said = config.get_section("dal", {})
+    said = config.get_section(SECTION, {})
     include, exclude = _names(said.get("lint_include", "")), _names(said.get("lint_exclude", ""))
     return Options(
         exclude=frozenset(rules.OFF.keys() - include) | exclude,
