@@ -80,6 +80,12 @@ def test_an_ignore_in_a_string_is_none(project):
     assert [rule for _, _, rule in project.found()] == [INDEX]
 
 
+@pytest.mark.parametrize("words", [f"squawk-ignore {INDEX}", "squawk-ignore-file", "squawk-ignore"])
+def test_an_ignore_of_squawks_own_is_not_heard(project, words):
+    project.revision("first", f'op.execute("-- {words}\\nCREATE INDEX ix ON t (a)")')
+    assert [rule for _, _, rule in project.found()] == [INDEX]
+
+
 def test_a_rule_that_is_switched_off_needs_no_ignore(project):
     project.say(f"lint_exclude = {INDEX}")
     project.revision("first", f"{OPERATION}  # dal: ignore[{INDEX}] small")

@@ -94,6 +94,12 @@ def test_what_cannot_be_rendered_does_not_hide_the_others(project):
     assert project.found() == [("reads", FIRST + 1, "not-rendered"), ("after", FIRST, INDEX_FOUND)]
 
 
+def test_a_revision_that_leaves_is_no_way_out(project):
+    project.revision("leaves", "raise SystemExit(0)")
+    project.revision("after", INDEX.format("t"), down="leaves")
+    assert project.found() == [("leaves", FIRST, "not-rendered"), ("after", FIRST, INDEX_FOUND)]
+
+
 def test_what_was_rendered_before_it_could_not_be_is_judged(project):
     project.revision("reads", f"{INDEX.format('t')}\nop.get_bind().scalar(sa.text('SELECT 1')) + 1")
     assert project.found() == [("reads", FIRST, INDEX_FOUND), ("reads", FIRST + 1, "not-rendered")]

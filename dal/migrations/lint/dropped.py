@@ -41,11 +41,10 @@ class Dropped:
         did = _RULES.get(violation.rule)
         if did is None or self._models is None:
             return finding
-        kept = [
-            fact
-            for fact in _dropped(violation, did)
-            if self._models.have(fact) and not self._is_remade(violation, fact)
-        ]
+        dropped = _dropped(violation, did)
+        if not dropped:
+            return finding  # squawk has read what we have not
+        kept = [fact for fact in dropped if self._models.have(fact) and not self._is_remade(violation, fact)]
         if not kept:
             return None
         return replace(finding, message=f"{finding.message} The models still have {', '.join(map(_name, kept))}.")

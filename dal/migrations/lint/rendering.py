@@ -121,7 +121,8 @@ class _Rendering:
             self._recording.begin(revision, file)
             try:
                 upgrade(**kw)
-            except Exception as error:  # a revision's code may raise anything, and the others are still judged
+            except (Exception, SystemExit) as error:
+                # A revision's code may raise anything, and the others are judged all the same.
                 self.rendered.findings.append(_not_rendered(revision, file, error))
             finally:
                 self._recording.end()
@@ -129,7 +130,7 @@ class _Rendering:
         return run
 
 
-def _not_rendered(revision: str, file: Path, error: Exception) -> Finding:
+def _not_rendered(revision: str, file: Path, error: BaseException) -> Finding:
     """Say which kind of error it was, and no more: its text may have a value of a parameter."""
     lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == file]
     place = Place(revision, file, next((line for line in reversed(lines) if line), 1))

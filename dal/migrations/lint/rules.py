@@ -14,7 +14,7 @@ FOREIGN_KEY_WITHOUT_INDEX: Final = "foreign-key-without-index"
 NOT_ATOMIC: Final = "not-atomic"
 ENUM_VALUE_USED: Final = "enum-value-used"
 BAD_IGNORE: Final = "bad-ignore"
-UNUSED_IGNORE: Final = "unused-ignore"  # squawk has one of this name for its own comments
+UNUSED_IGNORE: Final = "unused-ignore"  # squawk's, of its own comments, has this name too, and is never heard
 OURS: Final = frozenset(
     {BAD_IGNORE, ENUM_VALUE_USED, FOREIGN_KEY_WITHOUT_INDEX, NOT_ATOMIC, NOT_RENDERED, UNUSED_IGNORE}
 )
