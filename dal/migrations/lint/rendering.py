@@ -67,7 +67,7 @@ def revisions_after(script: ScriptDirectory, since: str | None) -> set[str]:
         at = tuple(each.revision for each in script.get_revisions(since))
     except CommandError as error:
         raise MigrationError(f"cannot lint since {since!r}: {error}") from error
-    return names - {each.revision for each in script.iterate_revisions(at, "base", implicit_base=True)}
+    return names - {each.revision for each in script.iterate_revisions(at, "base")}
 
 
 def render(config: Config, script: ScriptDirectory) -> Rendered:
