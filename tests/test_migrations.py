@@ -3,26 +3,16 @@
 import asyncio
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from dal.demo.models import Base
 from dal.errors import MigrationError
-from dal.migrations import check_at_head, upgrade
+from dal.migrations import check_at_head, downgrade, upgrade
 from tests.conftest import INI
 from tests.looking import states
 
 TABLES = "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200"
-
-
-async def _downgrade(db, revision="base"):
-    def run(connection):
-        command.downgrade(Config(INI, attributes={"connection": connection}), revision)
-
-    async with db.engine.begin() as connection:
-        await connection.run_sync(run)
 
 
 async def test_models_equal_migrations(empty):
@@ -48,13 +38,13 @@ async def test_upgrade_of_what_is_at_head_changes_nothing(empty, look):
 
 async def test_downgrade_leaves_no_table(empty, look):
     await upgrade(empty, ini=INI)
-    await _downgrade(empty)
+    await downgrade(empty, "base", ini=INI)
     assert await look.fetchval(TABLES) == ["alembic_version"]
 
 
 async def test_upgrade_after_a_downgrade_is_at_head_again(empty):
     await upgrade(empty, ini=INI)
-    await _downgrade(empty)
+    await downgrade(empty, "base", ini=INI)
     await upgrade(empty, ini=INI)
     await check_at_head(empty, ini=INI)
 
@@ -93,14 +83,14 @@ async def test_check_of_a_database_that_is_not_migrated_says_what_to_do(empty):
     with pytest.raises(MigrationError) as caught:
         await check_at_head(empty, ini=INI)
     assert str(caught.value) == (
-        f"the database {empty.config.where} is at revision none, and the code at 0001. Upgrade it: alembic upgrade head"
+        f"the database {empty.config.where} is at revision none, and the code at 0003. Upgrade it: alembic upgrade head"
     )
 
 
 async def test_check_of_an_unknown_revision_names_it(empty, look):
     await upgrade(empty, ini=INI)
     await look.execute("UPDATE alembic_version SET version_num = 'f00'")
-    with pytest.raises(MigrationError, match="is at revision f00, and the code at 0001"):
+    with pytest.raises(MigrationError, match="is at revision f00, and the code at 0003"):
         await check_at_head(empty, ini=INI)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dal.cli.db_lint import lint
 from dal.cli.db_options import (
     INI,
     AsJson,
@@ -25,6 +26,9 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed or different, 2 the command line cannot be carried out, 130 interrupted.",
     no_args_is_help=True,
 )
+
+
+app.command()(lint)
 
 
 @app.command()

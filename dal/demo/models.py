@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, MetaData, Numeric
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, MetaData, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dal import orm
@@ -100,9 +101,10 @@ class PartSupply(Base):
 
 
 class Customer(Base):
-    """Somebody who orders."""
+    """Somebody who orders; `public_id` is the number that others are shown."""
 
     __tablename__ = "customer"
+    __table_args__ = (Index("uq_customer_public_id", "public_id", unique=True),)
 
     id: Mapped[Key]
     name: Mapped[str]
@@ -112,6 +114,7 @@ class Customer(Base):
     balance: Mapped[Money]
     segment: Mapped[str]
     comment: Mapped[str]
+    public_id: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
 
     nation: Mapped[Nation] = relationship(back_populates="customers")
     orders: Mapped[list[Order]] = relationship(back_populates="customer")
