@@ -117,6 +117,20 @@ async def test_a_revision_with_an_autocommit_block_waits_in_it_and_is_not_tried_
     assert await look.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_busy'::regclass")
 
 
+async def test_what_follows_an_operation_that_may_be_repeated_is_tried_again(empty, look, report, revisions):
+    await upgrade(empty, ini=revisions.ini)
+    revisions.add("2", f'op.create_index_concurrently("ix_busy", "busy", ["id"])\n{ALTER}')
+    migration = asyncio.create_task(upgrade(empty, ini=revisions.ini, lock_timeout_s=0.1, give_up_after_s=60))
+    await report.execute("BEGIN; SELECT * FROM busy")
+    await until(lambda: _waits(look))
+    waited = time.monotonic() + 1
+    await until(lambda: time.monotonic() > waited)
+    assert not migration.done()
+    await report.execute("COMMIT")
+    await migration
+    assert await current(empty) == ("2",)
+
+
 async def test_another_migrator_is_named_when_it_takes_too_long(empty, report, revisions):
     async with held(empty.checkout, LOCK, 0):
         with pytest.raises(

@@ -3,6 +3,8 @@
 Revision: 0003, after 0002
 """
 
+# mypy: disable-error-code="attr-defined" # what dal registers with Alembic is not in its types
+
 from __future__ import annotations
 
 import sqlalchemy as sa

@@ -2,8 +2,9 @@
 
 A statement that waits for a lock keeps away everybody who comes after it, also those who would only read. So it gives
 up after a moment, its revision is rolled back, the others go on, and it comes back. What was committed on the way, by
-an autocommit block, cannot be rolled back: such a revision is not tried again, and waits within the block as long as it
-takes, since CREATE INDEX CONCURRENTLY that gives up leaves an invalid index.
+an autocommit block, cannot be rolled back: such a revision is not tried again, unless it was an operation of dal's, which
+may be repeated; and it waits within the block as long as it takes, since CREATE INDEX CONCURRENTLY that gives up leaves
+an invalid index.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dal.backoff import backoff_s
 from dal.errors import DatabaseError, DeadlockDetected, LockNotAvailable
 from dal.migrations.blockers import Blockers
+from dal.migrations.operations.committing import MAY_BE_REPEATED
 from dal.migrations.options import Patience
 
 _log: Final = logging.getLogger("dal.migrations")
@@ -34,7 +36,7 @@ class Locking:
     def __init__(self, connection: AsyncConnection, patience: Patience, blockers: Blockers) -> None:
         self._connection, self._patience, self._blockers = connection, patience, blockers
         # Whether the revision that is being run has committed something before its end.
-        self._is_torn = False
+        self._is_torn = self._may_be_repeated = False
         event.listen(connection.sync_connection, "set_connection_execution_options", self._told)
 
     async def begin(self) -> None:
@@ -52,10 +54,11 @@ class Locking:
 
     def _told(self, connection: Connection, options: dict[str, Any]) -> None:
         """Hear of an autocommit block's begin and end."""
+        self._may_be_repeated = options.get(MAY_BE_REPEATED, self._may_be_repeated)
         level = options.get("isolation_level")
         if level is not None:
             is_block = level == "AUTOCOMMIT"
-            self._is_torn = self._is_torn or is_block
+            self._is_torn = self._is_torn or (is_block and not self._may_be_repeated)
             statement = _lock_timeout(0 if is_block else self._patience.lock_timeout_s)
             adapted: Any = connection.connection.dbapi_connection
             adapted.rollback()  # Alembic has asked for the level just now, in a transaction that is rolled back next

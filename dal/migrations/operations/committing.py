@@ -18,6 +18,9 @@ from sqlalchemy import text
 from dal.errors import MigrationError
 from dal.migrations.operations.sql import connection_of
 
+# An option of the connection, for who has to know whether the revision may be run again.
+MAY_BE_REPEATED: Final = "dal_may_be_repeated"
+
 # The very first revision's transaction has made Alembic's own table, which may be committed at any time: then the locks
 # tell whether there was something else.
 _HAS_WRITTEN: Final = text("""
@@ -47,7 +50,7 @@ def committing(operations: Operations, name: str) -> Generator[MigrationContext]
         _refuse_what_was_written(context, name)
     failure: BaseException | None = None
     try:
-        with context.autocommit_block():
+        with _repeatable(context), context.autocommit_block():
             try:
                 yield context
             except BaseException as error:
@@ -58,6 +61,18 @@ def committing(operations: Operations, name: str) -> Generator[MigrationContext]
             raise
         # Alembic's way back into a transaction fails on a connection that is gone, and would hide why it is.
         raise failure from failure.__cause__
+
+
+@contextmanager
+def _repeatable(context: MigrationContext) -> Generator[None]:
+    if context.connection is None or context.as_sql:
+        yield
+        return
+    context.connection.execution_options(**{MAY_BE_REPEATED: True})
+    try:
+        yield
+    finally:
+        context.connection.execution_options(**{MAY_BE_REPEATED: False})
 
 
 def _refuse_outer_transaction(context: MigrationContext, name: str) -> None:
