@@ -30,6 +30,7 @@ _WAITS: Final = """
 """
 _MIGRATOR: Final = """
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = $1 AND objid = $2 AND objsubid = $3
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
