@@ -5,7 +5,7 @@ the report must have let go of first, and a service goes on to insert a row ever
 connection of its own. Whoever waits for the strongest lock keeps away all who come after it.
 
 - alembic: `alembic upgrade head` by the env.py of Alembic's own template for asyncio, as its documentation has it.
-- dal: `dal.migrations.upgrade`, whose statements give up after a second, and come back.
+- dal: `dal.migrations.upgrade`, whose statements give up after 1.5 s, and come back.
 
 What is kept is how long each insert took, from the one that begins with the migration to the end of the report; and by
 how much the migration outlasted the report. Each round begins with an empty table.
@@ -166,7 +166,7 @@ def _say(report: Report, runs: Rounds, results: Path) -> None:
     report.beside("insert_p99_ms", p99)
     report.beside("insert_longest_ms", {name: max(waits) for name, waits in runs.waits_ms.items()})
     report.beside("after_the_report_s", {name: max(each) for name, each in runs.after_s.items()})
-    report.ratio("insert_p99_ms_dal", p99["dal"], "1050: lock_timeout and 50 ms")
+    report.ratio("insert_p99_ms_dal", p99["dal"], "1550: lock_timeout and 50 ms")
     report.write(results)
     bars(
         results / "migrations.svg",

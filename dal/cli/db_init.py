@@ -17,8 +17,9 @@ file_template = %%(year)d_%%(month).2d_%%(day).2d_%%(rev)s_%%(slug)s
 path_separator = os
 
 [dal]
-# A statement waits so many seconds for a lock; then its revision is rolled back, and tried again for so long.
-lock_timeout_s = 1
+# A statement waits so many seconds for a lock, longer than deadlock_timeout, after which an autovacuum makes way; then
+# its revision is rolled back, and tried again for so long.
+lock_timeout_s = 1.5
 give_up_after_s = 600
 # Another process that migrates is waited for so long.
 wait_s = 600

@@ -23,7 +23,7 @@ Schemas = Annotated[
 LockTimeout = Annotated[
     float | None,
     typer.Option(
-        "--lock-timeout", metavar="SECONDS", help="A statement waits so long; else 1.", rich_help_panel=_WAITING
+        "--lock-timeout", metavar="SECONDS", help="A statement waits so long; else 1.5.", rich_help_panel=_WAITING
     ),
 ]
 GiveUpAfter = Annotated[

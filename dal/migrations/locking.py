@@ -2,9 +2,9 @@
 
 A statement that waits for a lock keeps away everybody who comes after it, also those who would only read. So it gives
 up after a moment, its revision is rolled back, the others go on, and it comes back. What was committed on the way, by
-an autocommit block, cannot be rolled back: such a revision is not tried again, unless it was an operation of dal's, which
-may be repeated; and it waits within the block as long as it takes, since CREATE INDEX CONCURRENTLY that gives up leaves
-an invalid index.
+an autocommit block, cannot be rolled back: such a revision is not tried again, unless it was an operation of dal's,
+which may be repeated; and it waits within the block as long as it takes, since CREATE INDEX CONCURRENTLY that gives up
+leaves an invalid index.
 """
 
 from __future__ import annotations

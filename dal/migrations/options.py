@@ -23,7 +23,7 @@ _LEAST_S: Final = 0.001
 class MigrationOptions(TypedDict, total=False):
     """What a call says otherwise than alembic.ini: its section `[dal]` may have the three times.
 
-    A statement waits `lock_timeout_s` for a lock, 1 s unless told; then its revision is rolled back and tried again,
+    A statement waits `lock_timeout_s` for a lock, 1.5 s unless told; then its revision is rolled back and tried again,
     for `give_up_after_s` in all, 600 s. One process migrates, and others wait `wait_s` for it, 600 s. `schema` is where
     the tables and the version table are. `on_revision` is told the number of each revision that has run, just before
     its COMMIT.
@@ -41,7 +41,8 @@ class MigrationOptions(TypedDict, total=False):
 class Patience:
     """How long is waited for locks, and for another migrator; in seconds."""
 
-    lock_timeout_s: float = 1.0
+    # Longer than PostgreSQL's deadlock_timeout of 1 s, after which an autovacuum makes way for who waits.
+    lock_timeout_s: float = 1.5
     give_up_after_s: float = 600.0
     wait_s: float = 600.0
 
