@@ -3,7 +3,8 @@
 Revision: 0003, after 0002
 """
 
-# mypy: disable-error-code="attr-defined" # what dal registers with Alembic is not in its types
+# What dal registers with Alembic is not in its types.
+# mypy: disable-error-code="attr-defined"
 
 from __future__ import annotations
 
