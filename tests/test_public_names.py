@@ -15,6 +15,7 @@ PACKAGES = [
     "dal.loading",
     "dal.locks",
     "dal.migrations",
+    "dal.migrations.drift",
     "dal.migrations.lint",
     "dal.pool",
     "dal.projection",
