@@ -21,6 +21,7 @@ PACKAGES = [
     "dal.projection",
     "dal.telemetry",
     "dal.testing",
+    "dal.testing.migrations",
     "dal.transaction",
     "dal.write",
 ]

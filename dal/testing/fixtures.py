@@ -20,6 +20,7 @@ from dal.testing.clock import Clock
 from dal.testing.embedded import EmbeddedServer
 from dal.testing.kit import Kit
 from dal.testing.making import Factory
+from dal.testing.migrations.history import Migrations
 from dal.testing.network import Network
 from dal.testing.options import LOG, isolation_of, server_of, statement_timeout_s
 from dal.testing.schema import Schema
@@ -68,6 +69,26 @@ def pg_kit(pg_server: URL, pg_schema: Schema, pytestconfig: pytest.Config) -> Ge
     kit = Kit(pg_server, pg_schema, statement_timeout_s=statement_timeout_s(pytestconfig))
     yield kit
     kit.close()
+
+
+@pytest.fixture(scope="session")
+def pg_migrations(pg_schema: Schema) -> Migrations:
+    """Say what the tests of `dal.testing.migrations` are about: the migrations of `pg_schema`, without seeds.
+
+    To be overridden in a conftest.py by whoever has seeds, or revisions that nobody goes back from.
+    """
+    if pg_schema.migrations is None:
+        pytest.fail("there is no alembic.ini: override the fixture pg_migrations.", pytrace=False)
+    return Migrations(ini=pg_schema.migrations)
+
+
+@async_fixture
+async def empty_db(pg_kit: Kit) -> AsyncGenerator[Database]:
+    """Lend a `Database` with nothing in it, for tests of migrations; connects when it is first used."""
+    with pg_kit.empty_database() as url:
+        database = Database(url, pool=_POOL)
+        yield database
+        await database.close()
 
 
 @pytest.fixture
