@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dal.cli.db_check import check
 from dal.cli.db_lint import lint
 from dal.cli.db_options import (
     INI,
@@ -29,6 +30,7 @@ app = typer.Typer(
 
 
 app.command()(lint)
+app.command()(check)
 
 
 @app.command()
