@@ -19,10 +19,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.backfill("customer", {"public_id": sa.text("gen_random_uuid()")}, where="public_id IS NULL", key=["id"])
-    op.create_index_concurrently("uq_customer_public_id", "customer", ["public_id"], unique=True)
+    op.create_index_concurrently("ix_customer_public_id", "customer", ["public_id"], unique=True)
     op.set_not_null_safely("customer", "public_id")
 
 
 def downgrade() -> None:
-    op.drop_index_concurrently("uq_customer_public_id", "customer")
+    op.drop_index_concurrently("ix_customer_public_id", "customer")
     op.alter_column("customer", "public_id", nullable=True)

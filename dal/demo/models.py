@@ -104,7 +104,7 @@ class Customer(Base):
     """Somebody who orders; `public_id` is the number that others are shown."""
 
     __tablename__ = "customer"
-    __table_args__ = (Index("uq_customer_public_id", "public_id", unique=True),)
+    __table_args__ = (Index("ix_customer_public_id", "public_id", unique=True),)
 
     id: Mapped[Key]
     name: Mapped[str]
