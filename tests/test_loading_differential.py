@@ -33,6 +33,7 @@ PROPERTY: Final = settings(
 RANDOM: Final = st.randoms(use_true_random=False)
 TABLES: Final = [table for table in Base.metadata.sorted_tables if not table.name.startswith("ld_by_")]
 KINDS: Final = {"ld_manager": "manager", "ld_engineer": "engineer"}
+RELATIONSHIPS: Final = {name for mapper in Base.registry.mappers for name in mapper.relationships.keys()}  # noqa: SIM118
 # How far from what was read. What is reached from two, of whom one came with an option for all that is reached from
 # him, is read as the first one says: so no further than this where there is such an option.
 ROUNDS: Final = 2
@@ -74,6 +75,8 @@ async def test_a_batch_is_what_sqlalchemy_loads_one_by_one(loaded, random):
     for name, value in plain.items():
         if told_apart and (name[1] == "namesakes" or batched.get(name) == "nobody"):
             continue  # nor is who is reached only by a name that the session has
+        if _is_open(history) and (name[1] in RELATIONSHIPS or batched.get(name, "nobody") == "nobody"):
+            continue
         assert (name, batched.get(name)) == (name, value)
     assert batched.get("refused") == plain.get("refused")
 
@@ -84,8 +87,12 @@ def _ways(history: list[Step]) -> list[str]:
     Who was expired takes the limits of the load that reads him again first; that is another one if tasks are gathered,
     which all read columns before relationships.
     """
-    is_open = is_limiting(history) and any(step[0].startswith("expire") for step in history)
-    return ["one by one", "explicit first"] if is_open else ["one by one", "gathered", "explicit first"]
+    return ["one by one", "explicit first"] if _is_open(history) else ["one by one", "gathered", "explicit first"]
+
+
+def _is_open(history: list[Step]) -> bool:
+    """Tell whether somebody may have been expired who came with a limit: also a batch for others reads him again."""
+    return is_limiting(history) and any(step[0].startswith("expire") for step in history)
 
 
 def _names_told_apart(history: list[Step], *, autoflush: bool) -> bool:
