@@ -8,13 +8,15 @@ from statistics import quantiles
 
 import pytest
 
-from dal.errors import ConfigError, LockNotAvailable, MigrationError
+from dal.errors import ConfigError, DatabaseError, LockNotAvailable, MigrationError
 from dal.locks import held
 from dal.migrations import current, downgrade, history, offline_sql, stamp, upgrade
 from dal.migrations.migrator import LOCK
 from tests.looking import connect, until
 from tests.revisions import Revisions
 
+# Of this database: other tests have theirs.
+MIGRATORS = "pg_stat_activity WHERE application_name = 'dal migrations' AND datname = current_database()"
 ALTER = 'op.add_column("busy", sa.Column("more", sa.Integer))'
 
 
@@ -36,9 +38,7 @@ def revisions(tmp_path):
 
 
 async def _waits(look):
-    return await look.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dal migrations' AND wait_event_type = 'Lock'"
-    )
+    return await look.fetchval(f"SELECT count(*) FROM {MIGRATORS} AND wait_event_type = 'Lock'")
 
 
 async def test_a_writer_waits_no_longer_than_the_lock_timeout_while_a_report_keeps_the_table(
@@ -143,7 +143,7 @@ async def test_another_migrator_is_named_when_it_takes_too_long(empty, report, r
 async def test_who_waits_for_another_migrator_holds_no_snapshot(empty, look, revisions):
     async with held(empty.checkout, LOCK, 0):
         waiting = asyncio.create_task(upgrade(empty, ini=revisions.ini))
-        asked = "FROM pg_stat_activity WHERE application_name = 'dal migrations' AND query LIKE '%advisory%'"
+        asked = f"FROM {MIGRATORS} AND query LIKE '%advisory%'"
         await until(lambda: look.fetchval(f"SELECT count(*) {asked}"))
         for _ in range(100):
             assert {row["state"] for row in await look.fetch(f"SELECT state {asked}")} <= {"idle", "active"}
@@ -192,3 +192,33 @@ async def test_times_are_taken_from_the_file_and_must_be_some(empty, report, tmp
         await upgrade(empty, ini=revisions.ini)
     with pytest.raises(ConfigError, match=r"there is no .*nowhere\.ini"):
         await upgrade(empty, ini=tmp_path / "nowhere.ini")
+
+
+async def test_who_is_cancelled_while_it_waits_leaves_no_backend_and_no_lock(empty, look, report, revisions):
+    await upgrade(empty, ini=revisions.ini)
+    revisions.add("2", ALTER)
+    await report.execute("BEGIN; SELECT * FROM busy")
+    migration = asyncio.create_task(upgrade(empty, ini=revisions.ini, lock_timeout_s=30))
+    await until(lambda: _waits(look))
+    migration.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await migration
+    await until(lambda: look.fetchval(f"SELECT count(*) = 0 FROM {MIGRATORS}"))
+    await look.execute("INSERT INTO busy VALUES (1)")
+    await report.execute("COMMIT")
+    await upgrade(empty, ini=revisions.ini)
+    assert await current(empty) == ("2",)
+
+
+async def test_a_migrator_whose_backend_is_killed_says_so_and_the_next_one_goes_on(empty, look, report, revisions):
+    await upgrade(empty, ini=revisions.ini)
+    revisions.add("2", ALTER)
+    await report.execute("BEGIN; SELECT * FROM busy")
+    migration = asyncio.create_task(upgrade(empty, ini=revisions.ini, lock_timeout_s=30))
+    await until(lambda: _waits(look))
+    await look.execute(f"SELECT pg_terminate_backend(pid) FROM {MIGRATORS}")
+    with pytest.raises(DatabaseError):
+        await migration
+    await report.execute("COMMIT")
+    await upgrade(empty, ini=revisions.ini)
+    assert await current(empty) == ("2",)
