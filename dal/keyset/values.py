@@ -73,9 +73,10 @@ def carried_as(type_: TypeEngine[Any], argument: object) -> TypeEngine[Any]:
 def text_of(expression: ColumnElement[Any], carried: TypeEngine[Any]) -> ColumnElement[str | None]:
     """Select the value as text; `told` makes of it what a bookmark holds."""
     if isinstance(carried, types.Float):
-        return func.encode(func.float8send(cast(expression, carried)), literal_column("'hex'"), type_=Text())
+        sent = func.pg_catalog.float8send(cast(expression, carried))
+        return func.pg_catalog.encode(sent, literal_column("'hex'"), type_=Text())
     if isinstance(carried, _BY_JSON):
-        return cast(func.to_json(expression).op("#>>")(literal_column("'{}'")), Text())
+        return cast(func.pg_catalog.to_json(expression).op("#>>")(literal_column("'{}'")), Text())
     return cast(expression, Text())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Select
 
@@ -17,6 +17,9 @@ from dal.keyset.predicate import beyond
 from dal.keyset.values import told
 
 T = TypeVar("T")
+
+# One more is asked for, and PostgreSQL's LIMIT is a bigint.
+MOST_ROWS: Final = 2**63 - 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +35,8 @@ class Window:
     @classmethod
     def on(cls, ordering: Ordering, limit: int, *, after: str | None = None, before: str | None = None) -> Window:
         """Check what is asked for; raises `KeysetError`."""
+        if type(limit) is not int or limit > MOST_ROWS:
+            raise KeysetError(f"limit is no int up to {MOST_ROWS:,}: check what a client asks for.")
         if limit < 1:
             raise KeysetError(f"limit={limit}: a page has at least one row.")
         if after is not None and before is not None:

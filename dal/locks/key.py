@@ -33,7 +33,7 @@ class AdvisoryKey:
     def of(cls, name: Name, *, shared: bool = False) -> AdvisoryKey:
         """Give the key of *name*; raises `TypeError` or `ValueError` for what is none."""
         if isinstance(name, str):
-            number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
+            number = int.from_bytes(sha256(_encoded(name)).digest()[:8], "big", signed=True)
             return cls((number,), f"the advisory lock {name!r}", shared)
         numbers, bits = (name, 32) if isinstance(name, tuple) else ((name,), 64)
         if len(numbers) * bits != _BITS or any(type(number) is not int for number in numbers):
@@ -54,6 +54,13 @@ class AdvisoryKey:
         if len(self.numbers) == 1:
             return self.numbers[0] >> 32 & 0xFFFFFFFF, self.numbers[0] & 0xFFFFFFFF, 1
         return self.numbers[0] & 0xFFFFFFFF, self.numbers[1] & 0xFFFFFFFF, 2
+
+
+def _encoded(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("an advisory lock's name has half of a surrogate pair in it, which is no text.") from error
 
 
 def patience_s(*, wait: bool, timeout_s: float | None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from sqlalchemy import ColumnExpressionArgument, Select, func, select
 from sqlalchemy.orm import DeclarativeBase
@@ -21,6 +21,9 @@ from dal.read.stream import Stream
 
 E = TypeVar("E", bound=DeclarativeBase)
 T = TypeVar("T")
+
+# What a message of the protocol can ask for at once.
+_MOST_IN_BATCH: Final = 2**31 - 1
 
 
 class ReadsInSets(Reading[E]):
@@ -201,8 +204,8 @@ class ReadsInSets(Reading[E]):
         between its rows. A round trip to begin, one for each batch, and one more for each collection of each batch;
         outside two for its transaction.
         """
-        if batch_rows < 1 or batch_rows % 1:
-            raise ValueError(f"batch_rows is {batch_rows}; it must be an integer of at least 1.")
+        if not 1 <= batch_rows <= _MOST_IN_BATCH or batch_rows % 1:
+            raise ValueError(f"batch_rows is {batch_rows!r}; it must be an integer from 1 to {_MOST_IN_BATCH:,}.")
         statement = select_where(self._model, where, order_by, None)
         if into is not None:
             refuse_options(options)

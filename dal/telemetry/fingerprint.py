@@ -32,7 +32,9 @@ _TOKEN: Final = re.compile(
 )
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
 _QUOTED: Final = r'(?P<quoted>"(?:[^"]|"")*")'
-_ONE: Final = r"\?(?:::[^,()?]*(?:\([^()]*\))?[^,()?]*)?"
+# Possessive, so that a list without an end is passed once.
+_PLAIN: Final = r"[^,()?\[\]]*+"
+_ONE: Final = rf"\?(?:::{_PLAIN}(?:\([^()]*+\))?+{_PLAIN}(?:\[\]{_PLAIN})*+)?+"
 _ROW: Final = rf"\({_ONE}(?:, {_ONE})*\)"
 _LIST: Final = re.compile(
     rf"{_QUOTED}|\b(?P<word>IN )\((?:{_ONE}|{_ROW})(?:, (?:{_ONE}|{_ROW}))*\)"

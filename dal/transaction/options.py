@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, TypedDict
 
 from dal.errors import ConfigError
+from dal.sendable import is_name, is_sendable
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 
@@ -16,8 +17,6 @@ _EARLIER: Final = 0.1
 _EARLIER_AT_MOST_S: Final = 0.1
 _SECONDS: Final = ("statement_timeout_s", "lock_timeout_s", "timeout_s")
 _MOST_MS: Final = 2**31 - 1
-# PostgreSQL cuts longer ones off.
-_LONGEST_NAME_BYTES: Final = 63
 
 
 class TransactionOptions(TypedDict, total=False):
@@ -51,7 +50,7 @@ def server_timeout_s(options: TransactionOptions) -> float | None:
     """Say after how many seconds the server is to end a statement; None leaves it to the server."""
     limits = [options["statement_timeout_s"]] if "statement_timeout_s" in options else []
     if "timeout_s" in options:
-        whole_s = options["timeout_s"]
+        whole_s = float(options["timeout_s"])
         limits.append(whole_s - min(_EARLIER_AT_MOST_S, whole_s * _EARLIER))
     return min(limits, default=None)
 
@@ -85,26 +84,18 @@ def _setting(name: str, value: str) -> str:
         parts = ".".join(_identifier("setting", part) for part in name.split("."))
         return f"SET LOCAL {parts} = {_literal(name, value)}"
     # PostgreSQL's own settings may be lists, and SET would take "a, b" for one name.
-    return f"SELECT set_config({_literal(name, name)}, {_literal(name, value)}, true)"
+    return f"SELECT pg_catalog.set_config({_literal(name, name)}, {_literal(name, value)}, true)"
 
 
 def _identifier(what: str, name: str) -> str:
-    if not name or "\0" in name or not 0 < _bytes(name) <= _LONGEST_NAME_BYTES:
+    if not is_name(name):
         raise ConfigError(f"{name!r} is no name of a {what}.")
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 
 
-def _bytes(words: str) -> int:
-    """Count the bytes of *words* in UTF-8; 0 if they are none, as half a surrogate pair is not."""
-    try:
-        return len(words.encode())
-    except UnicodeEncodeError:
-        return 0
-
-
 def _literal(name: str, value: str) -> str:
-    if "\0" in value or (value and not _bytes(value)):
+    if not is_sendable(value):
         raise ConfigError(f"settings[{name!r}] has a NUL in it, or is no UTF-8, which PostgreSQL cannot store.")
     # E'' means the same whatever standard_conforming_strings says.
     escaped = value.replace("\\", "\\\\").replace("'", "''")
@@ -112,7 +103,7 @@ def _literal(name: str, value: str) -> str:
 
 
 def _ms(seconds: float) -> int:
-    return max(1, min(round(seconds * 1000), _MOST_MS))  # 0 would mean none
+    return max(1, round(min(seconds * 1000, _MOST_MS)))  # 0 would mean none
 
 
 def _check(options: TransactionOptions) -> None:
@@ -123,7 +114,7 @@ def _check(options: TransactionOptions) -> None:
         raise ConfigError(f"isolation is {options.get('isolation')!r}; it can be {', '.join(_ISOLATIONS)}.")
     for name in _SECONDS:
         seconds = options.get(name, 1.0)
-        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        if not isinstance(seconds, int | float) or not 0 < seconds <= sys.float_info.max:
             raise ConfigError(f"{name} is {seconds!r}; it must be more than 0 seconds.")
     if options.get("deferrable") and not (options.get("isolation") == "serializable" and options.get("read_only")):
         raise ConfigError("deferrable means something only with isolation='serializable' and read_only=True.")
