@@ -5,17 +5,22 @@ Refuses: anything that connects.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Final
 
 from sqlalchemy import URL, exc, make_url
+from sqlalchemy.dialects.postgresql import asyncpg
 
+from dal import tls
 from dal.errors import ConfigError
 from dal.pool_config import PoolConfig
+from dal.sendable import is_sendable
 
 ENVIRONMENT_URL: Final = "DAL_DATABASE_URL"
 
@@ -24,12 +29,17 @@ _DRIVERS: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 _URL_OPTIONS: Final = {
     "host": "host",
     "port": "port",
-    "ssl": "ssl",
-    "sslmode": "ssl",
+    "ssl": tls.MODE,
+    "sslmode": tls.MODE,
+    **{name: name for name in tls.OPTIONS},
     "passfile": "passfile",
     "target_session_attrs": "target_session_attrs",
 }
+_NAME: Final = re.compile(r"\w{1,40}", re.ASCII)
 _SHAPE: Final = "postgresql://user@host:5432/database"
+_MOST_PORT: Final = 65_535
+_PORT_DIGITS: Final = 5
+_DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,12 @@ class DatabaseConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", parse_url(self.url))  # the way in for a frozen dataclass's own set-up
+        _refuse_no_text("application_name", self.application_name)
+        for name, value in self.server_settings.items():
+            if not name:
+                raise ConfigError("server_settings has an empty name, which would end them: take it out.")
+            _refuse_no_text("a name in server_settings", name)
+            _refuse_no_text(f"server_settings[{name!r}]", value)
 
     @classmethod
     def from_url(cls, url: str | URL, *, pool: PoolConfig | EllipsisType = ...) -> DatabaseConfig:
@@ -85,22 +101,63 @@ def parse_url(url: str | URL) -> URL:
 
     No message repeats the URL: it may hold a password.
     """
-    try:
-        parsed = make_url(url)
-    except (exc.ArgumentError, ValueError) as error:
-        raise ConfigError(f"this is not a database URL; expected {_SHAPE}.") from error
+    parsed = _parsed(url)
     if parsed.drivername not in _DRIVERS:
         raise ConfigError(f"dal speaks to PostgreSQL through asyncpg, not {parsed.drivername!r}; expected {_SHAPE}.")
     options = {_option(name): value for name, value in parsed.query.items()}
-    ports = options.get("port", "0")
-    if not all(port.isdecimal() for port in ([ports] if isinstance(ports, str) else ports)):
-        raise ConfigError(f"the URL's port is not a number; expected {_SHAPE}.")
-    return parsed.set(drivername="postgresql+asyncpg", query=options)
+    found = parsed.set(drivername="postgresql+asyncpg", query=options)
+    _check_texts(found)
+    _check_ports(found)
+    return found.set(query=tls.checked(options))
+
+
+def _check_texts(url: URL) -> None:
+    parts = {"user": url.username, "password": url.password, "host": url.host, "database": url.database}
+    for name, part in parts.items():
+        _refuse_no_text(f"the URL's {name}", part)
+    for name, values in url.normalized_query.items():
+        for value in values:
+            _refuse_no_text(f"the URL's option {name!r}", value)
+
+
+def _refuse_no_text(what: str, text: object) -> None:
+    """Refuse what the startup message cannot carry: a NUL ends a value there, and begins another setting."""
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise ConfigError(f"{what} is of type {type(text).__name__}; give a str.")
+    if not is_sendable(text):
+        raise ConfigError(f"{what} has a NUL in it, or is no UTF-8, which cannot be sent: take it out.")
+
+
+def _check_ports(url: URL) -> None:
+    ports = [*url.normalized_query.get("port", ()), *([] if url.port is None else [str(url.port)])]
+    if not all(port.isdecimal() and len(port) <= _PORT_DIGITS and int(port) <= _MOST_PORT for port in ports):
+        raise ConfigError(f"the URL's port is not a number up to {_MOST_PORT:,}; expected {_SHAPE}.")
+    try:
+        given = _DIALECT.create_connect_args(url)[1].get("port")  # type: ignore[no-untyped-call] # SQLAlchemy's
+    except (exc.ArgumentError, ValueError) as error:
+        raise ConfigError("the URL's hosts and ports do not go together: give a port for each host, or one.") from error
+    if not all(0 <= each <= _MOST_PORT for each in (given if isinstance(given, list) else [given or 0])):
+        raise ConfigError(f"the URL's port is not a number up to {_MOST_PORT:,}; expected {_SHAPE}.")
+
+
+def _parsed(url: str | URL) -> URL:
+    parsed = None
+    with contextlib.suppress(exc.ArgumentError, ValueError):  # not the cause of ours: it may tell a part of the URL
+        parsed = make_url(url)
+    if parsed is None:
+        raise ConfigError(f"this is not a database URL; expected {_SHAPE}.")
+    if "@" in (parsed.host or ""):  # else what is after the first @ of a password would be shown as the host
+        raise ConfigError(f"the URL has one @ too many: write that of a password as %40; expected {_SHAPE}.")
+    return parsed
 
 
 def _option(name: str) -> str:
     if name == "application_name":
         return name
+    if not _NAME.fullmatch(name):  # of a password that has a ? in it, perhaps
+        raise ConfigError(f"the URL has an option whose name of {len(name)} characters is none; expected {_SHAPE}.")
     if name not in _URL_OPTIONS:
         near = difflib.get_close_matches(name, _URL_OPTIONS, n=1)
         meant = f" Did you mean {near[0]!r}?" if near else ""

@@ -15,12 +15,22 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from dal.config import DatabaseConfig
-from dal.errors import ConfigError, from_connect, from_sqlalchemy
+from dal.connecting import open_driver, password_of, refuse_old_server
+from dal.errors import ConfigError, from_sqlalchemy
 from dal.hooks import is_engine_hooked, is_session_expected
 from dal.lazy_loading import INFO, MAX_GROUP, MAX_GROUP_INFO, Lazy, checked
 from dal.locks import AdvisoryKey, HeldLock, Name, held, patience_s
 from dal.observer import Observer
-from dal.pool import Connection, LeasedQueuePool, keep_alive, listen, listen_for_last_words, warn_of_limits
+from dal.pool import (
+    Connection,
+    LeasedQueuePool,
+    keep_alive,
+    listen,
+    listen_for_last_words,
+    look_at_path,
+    warn_of_limits,
+    warn_of_plain_text,
+)
 from dal.pool_config import PoolConfig
 from dal.projection import (
     IS_UNDERSTOOD,
@@ -38,8 +48,6 @@ from dal.transaction import Retry, Transaction, TransactionOptions, run
 T = TypeVar("T")
 U = TypeVar("U")
 
-# The oldest major version that the PostgreSQL project still mends.
-OLDEST_SERVER: Final = 14
 # One connection, opened when it is needed, which is what a script has.
 _ONE: Final = PoolConfig(size=1, min_idle=0)
 
@@ -104,8 +112,9 @@ class Database:
         await self.close()
 
     async def open(self) -> None:
-        """Open the pool to its floor, refuse a server that is too old, and warn of one that allows too few connections.
+        """Open the pool to its floor, refuse a server that is too old, and look at its limits and the search path.
 
+        What is dangerous there is warned of, or refused: too few connections, schemas in which others may create.
         Raises `CannotConnect`, `InvalidAuthorization`, `InvalidCatalogName` or `ConfigError`; nothing stays open then.
         """
         if self.pool.stock.is_closed:
@@ -115,6 +124,7 @@ class Database:
             await self.pool.stock.open()
             async with self.checkout(priority=True) as driver:
                 await warn_of_limits(driver, self.config.pool)
+                await look_at_path(driver, self.config.where)
         except BaseException:
             if not in_use:
                 await self.close()
@@ -244,26 +254,16 @@ class Database:
                     await driver.execute("ROLLBACK")  # the script began what it did not end
 
 
-def refuse_old_server(version: asyncpg.types.ServerVersion, where: str) -> None:
-    """Raise `ConfigError` for a server older than `OLDEST_SERVER`."""
-    if version.major < OLDEST_SERVER:
-        raise ConfigError(
-            f"the server at {where} is PostgreSQL {version.major}.{version.minor}; dal needs {OLDEST_SERVER} or newer."
-        )
-
-
 def _create_engine(config: DatabaseConfig, observer: Observer | None) -> AsyncEngine:
-    async def connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
-        try:
-            driver = await asyncpg.connect(*arguments, **options)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-            raise from_connect(error, config.where) from error
+    async def connect(**options: Any) -> asyncpg.Connection:
+        driver = await open_driver(config.where, options)
         try:
             refuse_old_server(driver.get_server_version(), config.where)
         except ConfigError:
             driver.terminate()
             raise
         keep_alive(driver)
+        warn_of_plain_text(driver)
         listen_for_last_words(driver)
         return driver
 
@@ -277,21 +277,10 @@ def _create_engine(config: DatabaseConfig, observer: Observer | None) -> AsyncEn
             "async_creator_fn": connect,
             "connection_class": Connection,
             "timeout": config.pool.connect_timeout_s,
-            **({} if config.password is None else {"password": _asking(config.password)}),
+            **password_of(config),
             "server_settings": {"application_name": config.application_name, **config.server_settings},
         },
     )
     listen(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", from_sqlalchemy, retval=False)
     return engine
-
-
-def _asking(password: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
-    async def ask() -> str:
-        try:
-            return await password()
-        except Exception as error:
-            # Its text may be the secret itself, or where it is kept.
-            raise ConfigError(f"the function that is asked for the password raised {type(error).__name__}.") from error
-
-    return ask

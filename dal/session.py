@@ -121,5 +121,11 @@ def _begin(connection: Connection) -> None:
     start = getattr(adapted, "_start_transaction", None)
     if start is None:  # pragma: no cover # a SQLAlchemy that renamed it; the contract test says so first
         connection.exec_driver_sql("SELECT 1")
-    else:
-        await_(start())
+        return
+    driver = adapted.driver_connection
+    with driver_errors_named(driver=driver):
+        try:
+            await_(start())
+        except connection.dialect.loaded_dbapi.Error as error:
+            # SQLAlchemy names the errors of what it sends by itself only.
+            raise error.__cause__ or error  # noqa: B904 # the driver's own, as it came

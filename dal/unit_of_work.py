@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import cache
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack, get_type_hints
 from weakref import WeakKeyDictionary, WeakSet
@@ -212,7 +212,7 @@ class UnitOfWork:
         return f"is not entered yet, and is used at {here}: use it inside `async with`."
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _repositories_of(unit_of_work: type[Any]) -> dict[str, type[Repository[Any]]]:
     hints = get_type_hints(unit_of_work)
     return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Repository)}

@@ -543,6 +543,36 @@ async def test_a_server_that_does_not_answer_holds_up_only_those_who_asked_it(li
     await until(lambda: _is_idle(library))
 
 
+async def test_a_statement_that_nobody_waits_for_any_more_is_cancelled(library, shelves, outside):
+    await _locked(outside)
+    tasks = [asyncio.create_task(shelves.get(number, into=Named)) for number in range(1, 6)]
+    await until_waiting_for_a_lock(outside)
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks[1:], return_exceptions=True)
+    assert library.pool.leases()  # one still waits
+    tasks[0].cancel()
+    await until(lambda: library.pool.leases() == [])
+    await until_quiet(outside)
+    assert await serves(library)
+    await outside.execute("ROLLBACK")
+
+
+async def test_answers_that_never_come_hold_no_connections(database_url, faulty_network):
+    async with Database(database_url, pool=PoolConfig(size=3)) as db:
+        await models.create(db)
+        shelves = Shelves(db)
+        for _ in range(3):
+            await asyncio.gather(*(shelves.get(number, into=Named) for number in range(1, 5)))
+        faulty_network.black_hole()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.gather(*(shelves.get(number, into=Named) for number in range(1, 5)))
+        await until(lambda: db.pool.leases() == [])
+        faulty_network.heal()
+        assert await shelves.get(1, into=Named) == Named("shelf 1")
+
+
 async def test_closing_ends_what_nobody_waits_for(library, shelves, outside):
     await _locked(outside)
     tasks = [asyncio.create_task(shelves.get(number, into=Named)) for number in range(1, 4)]

@@ -9,6 +9,7 @@ from dal import Database, PoolConfig, errors
 from dal.errors import ConnectionLost
 from tests.foreign_server import translated
 from tests.looking import until, until_none_left, until_running
+from tests.models import Account, Accounts, Bank
 
 SLEEP = text("SELECT pg_sleep(30)")
 
@@ -62,6 +63,31 @@ async def test_a_network_cut_in_a_statement_is_connection_lost(database_url, out
         faulty_network.cut()
         with pytest.raises(ConnectionLost):
             await asleep
+
+
+async def _stream(db):
+    async with Accounts(db).stream(into=Account.id) as numbers:
+        return [number async for number in numbers]
+
+
+async def _projection(db):
+    async with Bank(db) as bank:
+        return await bank.accounts.list(into=Account.id)
+
+
+async def _copy(db):
+    async with Bank(db) as bank:
+        return await bank.accounts.copy_in([{"id": 1, "owner": "somebody", "balance": 1}])
+
+
+@pytest.mark.parametrize("door", [_sleep, _stream, _projection, _copy])
+async def test_a_network_cut_at_begin_is_connection_lost(database_url, faulty_network, door):
+    async with Database(database_url, pool=PoolConfig(size=1)) as db:
+        cut = faulty_network.cut_at("BEGIN", answered=False)
+        with pytest.raises(ConnectionLost):
+            await door(db)
+        assert cut.has_come
+        assert await _serves(db)
 
 
 async def test_the_pool_serves_again_after_a_network_cut(database_url, faulty_network):

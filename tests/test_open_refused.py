@@ -93,14 +93,14 @@ async def test_a_server_that_does_not_answer_is_left_in_time(database_url, fault
 
 
 async def test_a_server_that_is_too_old_is_named_with_both_versions(database_url, monkeypatch):
-    monkeypatch.setattr("dal.database.OLDEST_SERVER", 99)
+    monkeypatch.setattr("dal.connecting.OLDEST_SERVER", 99)
     message = await _refusal(database_url, ConfigError)
     assert message.startswith(f"the server at {DatabaseConfig.from_url(database_url).where} is PostgreSQL ")
     assert message.endswith("dal needs 99 or newer.")
 
 
 async def test_a_server_that_is_too_old_keeps_no_connection(database_url, monkeypatch, outside):
-    monkeypatch.setattr("dal.database.OLDEST_SERVER", 99)
+    monkeypatch.setattr("dal.connecting.OLDEST_SERVER", 99)
     await _refusal(database_url, ConfigError)
     await until_none_left(outside, "refused")
 

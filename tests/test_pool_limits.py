@@ -70,7 +70,10 @@ async def test_a_password_that_cannot_be_had_is_told_without_its_words(database_
     async def password():
         raise KeyError("vault-token")
 
-    with pytest.raises(ConfigError, match=r"^the function that is asked for the password raised KeyError\.$"):
+    with pytest.raises(
+        ConfigError,
+        match=r"^the function that is asked for the password raised KeyError in test_pool_limits\.py, line \d+\.$",
+    ):
         async with Database(DatabaseConfig(url=database_url, pool=PoolConfig(size=1), password=password)):
             pass
 

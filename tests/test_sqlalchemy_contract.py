@@ -131,9 +131,39 @@ async def test_asyncpg_keeps_its_transport_where_the_sandbox_takes_it_over(datab
     await driver.close()
 
 
+async def test_asyncpg_asks_what_it_keeps_of_a_connection_whether_it_may_be_used(database_url):
+    """By a number that its own pool counts: it is where `dal.pool.connection` looks for the loop."""
+    driver = await connect(database_url)
+    statement = await driver.prepare("SELECT 1")
+    driver._pool_release_ctr += 1
+    with pytest.raises(asyncpg.InterfaceError, match="released back"):
+        await statement.fetch()
+    driver._pool_release_ctr -= 1
+    await driver.close()
+
+
+async def test_asyncpg_says_nothing_on_a_connection_that_it_has_aborted(database_url):
+    driver = await connect(database_url)
+    transport = driver._transport
+    driver._aborted, driver._protocol = True, None
+    driver.terminate()
+    await driver.close()
+    assert driver.is_closed()
+    assert not transport.is_closing()
+    transport.abort()
+
+
 async def test_asyncpg_reads_by_a_protocol_that_another_may_stand_before(database_url):
     driver = await connect(database_url)
     assert driver._transport.get_protocol() is driver._protocol
+    await driver.close()
+
+
+async def test_asyncpg_tells_where_it_is_connected_and_whether_by_tls(database_url, faulty_network):
+    driver = await connect(faulty_network.url)
+    assert driver._addr == (faulty_network.url.host, faulty_network.url.port)
+    assert driver._transport.get_extra_info("peername") == driver._addr
+    assert driver._transport.get_extra_info("ssl_object") is None
     await driver.close()
 
 

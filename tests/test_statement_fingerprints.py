@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import example, given
@@ -96,3 +97,11 @@ def test_a_bounded_number_is_kept_and_no_long_one():
     fingerprint("SELECT 1" + " " * _LONGEST_KEPT)
     assert kept.currsize == kept.maxsize == 1_000
     assert _kept.cache_info() == kept
+
+
+@pytest.mark.parametrize("repeated", ["&&", "a[]", "x(", ", ?", "(a) "])
+@pytest.mark.parametrize("begin", ["ARRAY[1::", "IN (1::", "VALUES (1::"])
+def test_a_list_without_an_end_is_passed_once(begin, repeated):
+    started = time.process_time()
+    fingerprint(begin + repeated * (20_000 // len(repeated)))
+    assert time.process_time() - started < 5  # by trying every end it took ten times that

@@ -18,6 +18,8 @@ from sqlalchemy.engine import ExceptionContext
 from dal.errors.connection import CannotConnect, ConnectionException, ConnectionLost
 from dal.errors.data import DataException
 from dal.errors.database_error import DatabaseError, class_of
+from dal.errors.encryption import tls_failure
+from dal.errors.own import ConfigError
 from dal.errors.words import hide_values, message_of, tells_a_value, words_of
 
 _DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
@@ -77,14 +79,19 @@ def from_sqlalchemy(context: ExceptionContext) -> DatabaseError | None:
     )
 
 
-def from_connect(error: BaseException, where: str) -> DatabaseError:
+def from_connect(error: BaseException, where: str) -> DatabaseError | ConfigError:
     """Name the *error* of an attempt to connect to *where* (user, host and port, never a password)."""
-    if getattr(error, "sqlstate", None):
+    if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+        hint = getattr(error, "hint", None)
+        return ConfigError(f"cannot connect to {where}: {words_of(error)}. {hint or ''}".rstrip())
+    failure = tls_failure(error)
+    if failure is None and getattr(error, "sqlstate", None):
         named = from_driver(error)
         named.args = (f"cannot connect to {where}: {named.args[0]}",)
         return named
     reason = "no answer in time" if isinstance(error, TimeoutError) else words_of(error)
-    named = CannotConnect(f"cannot connect to {where}: {reason}. {CannotConnect.advice}", None, error)
+    what, advice = failure or (reason, CannotConnect.advice)
+    named = CannotConnect(f"cannot connect to {where}: {what}. {advice}", None, error)
     named.sqlstate = "08001"
     return named
 

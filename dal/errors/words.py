@@ -9,14 +9,19 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from dal.errors.data import DataException
 from dal.errors.database_error import DatabaseError
+from dal.errors.rights import rights_of
 from dal.errors.server import PlpgsqlError
 from dal.errors.statement import InsufficientPrivilege
+
+# The server's own functions that deny a right to an object, not to a row, and not for want of an attribute.
+_DENIES: Final = frozenset({"aclcheck_error", "aclcheck_error_type"})
+_DENIES_TEMPORARY: Final = "InitTempTableNamespace"
 
 
 def tells_a_value(error: BaseException, kind: type[DatabaseError], parameters: Any) -> bool:
@@ -54,6 +59,8 @@ def message_of(error: BaseException, kind: type[DatabaseError], *, hidden: bool)
     else:
         words = _told(error, kind)
     message = f"{words} (SQLSTATE {sqlstate}){_where(error, words)}" if sqlstate else words
+    if rights := _rights(error):
+        message = f"{message}. It takes {rights}"
     return f"{message}. {kind.advice}" if kind.advice else message
 
 
@@ -64,6 +71,14 @@ def _told(error: BaseException, kind: type[DatabaseError]) -> str:
     if not detail or is_raised or not issubclass(kind, InsufficientPrivilege):
         return words_of(error)
     return f"{words_of(error)}: {detail.splitlines()[0].rstrip('.')}"
+
+
+def _rights(error: BaseException) -> str:
+    """Say which rights the statement takes, if one to an object was denied."""
+    denied_by = getattr(error, "server_source_function", None)
+    if denied_by == _DENIES_TEMPORARY:
+        return "TEMPORARY on the database"
+    return rights_of(str(getattr(error, "query", None) or "")) if denied_by in _DENIES else ""
 
 
 def _where(error: BaseException, words: str) -> str:
@@ -84,7 +99,8 @@ def hide_values(error: BaseException | None, hidden: DatabaseError | None) -> No
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        vars(error).update(detail=None, context=None)
+        # The text that was sent is here too: a script has its values in it, and so has what a function makes.
+        vars(error).update(detail=None, context=None, query=None, internal_query=None)
         if hidden is not None:
             vars(error).update(message=None)
             error.args = hidden.args

@@ -43,6 +43,7 @@ class HeldLock:
 
     async def check(self) -> None:
         """Ask the server, in one round trip; raises `ConnectionLost` if the lock is not held any more."""
+        self._driver.place.check()  # type: ignore[attr-defined,unused-ignore] # the driver's connections are dal's own
         async with self._turn:
             if not self.is_held:
                 raise self.lost()
@@ -52,6 +53,8 @@ class HeldLock:
     async def free(self) -> bool:
         """Unlock, in `UNLOCK_S` at the most; tells whether it was held until now."""
         self._is_over = True
+        if self._driver.is_closed():
+            return False
         try:
             # Also a task that is cancelled before its turn to unlock must not give the connection back with the lock.
             with _ended_unless_answered(self._driver):

@@ -19,8 +19,9 @@ from dal.locks.key import AdvisoryKey
 
 # The timeout holds for this one wait; what it was before is set again in the same statement.
 _IN_TIME: Final = """
-    WITH before AS MATERIALIZED (SELECT current_setting('lock_timeout') AS value)
-    SELECT set_config('lock_timeout', {timeout}, true), {call}, set_config('lock_timeout', before.value, true)
+    WITH before AS MATERIALIZED (SELECT pg_catalog.current_setting('lock_timeout') AS value)
+    SELECT pg_catalog.set_config('lock_timeout', {timeout}, true), {call},
+        pg_catalog.set_config('lock_timeout', before.value, true)
     FROM before
 """
 # The server counts milliseconds in 32 bits.

@@ -68,6 +68,10 @@ class Checkout:
         if error is not None:
             raise_named(error, driver=driver, disconnected=lost)
 
+    def __del__(self) -> None:
+        if self._slot is not None:
+            self._pool.stock.abandon(self._slot)
+
     async def _enter_with_events(self) -> asyncpg.Connection:
         with first_in_line() if self._priority else nullcontext():
             self._proxied = proxied = await greenlet_spawn(self._pool.connect)

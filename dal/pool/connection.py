@@ -1,5 +1,7 @@
 """asyncpg's connection, whose transactions begin and end for sure, and which tells that it is busy also with a script.
 
+It speaks in its own loop, thread and process alone, also for those who had it before they went elsewhere.
+
 The one place that adds to what the driver sends: a transaction's options ride in BEGIN's own message, and cost no round
 trip. Refuses: knowing what the options are.
 """
@@ -12,13 +14,16 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
+from dal.pool.driver import forget_protocol, socket_of
 from dal.pool.driver_transaction import DriverTransaction
+from dal.pool.forked import deaden, part_at_fork
 from dal.pool.last_words import LastWords
+from dal.pool.place import Place
 
 _NUMBER: Final = "dal.transaction "
 # An INFO reaches the client whatever client_min_messages is; its answer to BEGIN has no room for rows.
 _TELL_NUMBER: Final = (
-    f"DO 'BEGIN RAISE INFO USING MESSAGE = concat_ws($$ $$, $${_NUMBER.strip()}$$, pg_current_xact_id(), "
+    f"DO 'BEGIN RAISE INFO USING MESSAGE = pg_catalog.concat_ws($$ $$, $${_NUMBER.strip()}$$, pg_current_xact_id(), "
     "extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), pg_backend_pid()); END'"
 )
 
@@ -37,10 +42,12 @@ class TransactionNumber(NamedTuple):
 class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
     """A connection whose transactions are `DriverTransaction`, and that knows the server's `last_words`."""
 
-    __slots__ = ("last_words", "number", "opening", "parsed_at", "tag")
+    __slots__ = ("begun_at", "last_words", "number", "opening", "parsed_at", "place", "tag")
     last_words: LastWords
 
     def __init__(self, *arguments: Any) -> None:
+        self.place = Place()
+        self.place.check()
         super().__init__(*arguments)
         # What follows the next BEGIN in its message: modes, then statements.
         self.opening: str | None = None
@@ -48,8 +55,37 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         self.number: TransactionNumber | None = None
         # How many statements were sent when one was last parsed: the server waits for its Bind, and holds its locks.
         self.parsed_at = -1
+        # The same of when a BEGIN was cancelled, which may have been done all the same.
+        self.begun_at = -1
         # What the last script was answered: ROLLBACK to a COMMIT means that there was nothing to commit.
         self.tag = ""
+        part_at_fork(self)
+
+    @property
+    def _pool_release_ctr(self) -> int:
+        # What asyncpg asks before each use of a statement, a transaction or a cursor that somebody has kept.
+        self.place.check()
+        return 0
+
+    @_pool_release_ctr.setter
+    def _pool_release_ctr(self, _: int) -> None:
+        """Asyncpg's own pool would count here."""
+
+    def _check_open(self) -> None:
+        self.place.check()
+        super()._check_open()
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open, as the server last said."""
+        self.place.check()
+        return bool(super().is_in_transaction())
+
+    def leave_behind(self) -> None:
+        """Be closed in this process, without a word to the server."""
+        connected = None if self.is_closed() else socket_of(self)
+        if connected is not None:
+            deaden(connected)
+        forget_protocol(self)
 
     def transaction(self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False) -> Any:
         """Make a transaction, not begun."""
@@ -74,6 +110,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
         self.number, self.tag = None, ""
         self.opening = f"{opening}; {_TELL_NUMBER}" if numbered else opening or None
 
+    def note_begun(self) -> None:
+        """Take note that a BEGIN was cancelled: nobody knows of its transaction, and nobody will end it."""
+        protocol: Any = self._protocol
+        self.begun_at = -1 if protocol is None else protocol.queries_count
+
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run *query*, or several of them if there are no *args*."""
         if args:
@@ -93,11 +134,18 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no t
             return await super()._get_statement(*arguments, **options)
         finally:
             protocol: Any = self._protocol
-            self.parsed_at = protocol.queries_count
+            if protocol is not None:  # None of a connection that was cut off meanwhile
+                self.parsed_at = protocol.queries_count
 
     async def _copy_in(self, copy_stmt: str, source: Any, timeout: float | None) -> str:
         with self._stmt_exclusive_section:
-            return str(await super()._copy_in(copy_stmt, source, timeout))
+            try:
+                return str(await super()._copy_in(copy_stmt, source, timeout))
+            except asyncpg.InternalClientError:
+                # The server has said that it ends the connection while rows were written: asyncpg has lost its place,
+                # and would say until the very end that another operation is in progress.
+                self.terminate()
+                raise
 
     async def copy_records_to_table(self, *args: Any, **options: Any) -> str:
         """Load records by a binary COPY."""

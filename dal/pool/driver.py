@@ -58,6 +58,12 @@ class Watched:
         """
         return bool(self.driver.parsed_at == self._protocol.queries_count)  # type: ignore[attr-defined,unused-ignore] # dal's own
 
+    @property
+    def is_begun_only(self) -> bool:
+        """Whether all that it is in is a transaction whose BEGIN was cancelled, and done all the same."""
+        is_last = self.driver.begun_at == self._protocol.queries_count  # type: ignore[attr-defined,unused-ignore] # dal's own
+        return bool(is_last and self._in_transaction() and not self.is_busy)
+
     def forget_transaction(self) -> None:
         """Forget a transaction whose BEGIN was cancelled; the next one would be a savepoint in it."""
         self.driver._top_xact = None
@@ -85,7 +91,28 @@ class Watched:
         return str(max(self._cache._data.values(), key=lambda entry: entry[2][0])[0])
 
 
-def socket_of(driver: asyncpg.Connection) -> socket.socket:
-    """Give the socket under *driver*."""
-    connected: socket.socket = driver._transport.get_extra_info("socket")
+def socket_of(driver: asyncpg.Connection) -> socket.socket | None:
+    """Give the socket under *driver*, if it still has one."""
+    connected: socket.socket | None = driver._transport.get_extra_info("socket")
     return connected
+
+
+def is_encrypted(driver: asyncpg.Connection) -> bool:
+    """Tell whether *driver* and its server agreed on TLS, whatever was asked for."""
+    return driver._transport.get_extra_info("ssl_object") is not None
+
+
+def host_of(driver: asyncpg.Connection) -> str:
+    """Give the host that *driver* was told to connect to, or the path of its unix socket."""
+    return driver._addr if isinstance(driver._addr, str) else str(driver._addr[0])
+
+
+def peer_of(driver: asyncpg.Connection) -> str | None:
+    """Give the IP address that *driver* is connected to, None for a unix socket."""
+    peer = driver._transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else None
+
+
+def forget_protocol(driver: asyncpg.Connection) -> None:
+    """Make *driver* as one that was terminated, without a word to the server."""
+    driver._aborted, driver._protocol = True, None

@@ -53,6 +53,9 @@ class DriverTransaction(Transaction):  # type: ignore[misc] # asyncpg ships no t
                 if connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
             raise
+        except asyncio.CancelledError:
+            connection.note_begun()
+            raise
 
     async def commit(self) -> None:
         """Commit; raises `CommitOutcomeUnknown` if the connection is lost before the answer."""
@@ -74,10 +77,13 @@ class DriverTransaction(Transaction):  # type: ignore[misc] # asyncpg ships no t
 
         The server rolls back what nobody speaks for any more, so a connection that is lost is a rollback too, and
         whatever led to it is the error worth knowing. One that gets no answer, or cannot be sent in the middle of
-        another task's statement, ends its connection.
+        another task's statement, or from another loop or thread, ends its connection.
         """
         connection = self._connection
         if connection.is_closed():
+            return
+        if not connection.place.is_here():
+            connection.place.call(connection.terminate)
             return
         try:
             async with asyncio.timeout(ROLLBACK_S):

@@ -20,7 +20,7 @@ _OPTIONS: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "T
 def keep_alive(driver: asyncpg.Connection) -> None:
     """Let the kernel probe the socket of *driver*; does nothing to a unix socket."""
     connected = socket_of(driver)
-    if connected.family == socket.AF_UNIX:
+    if connected is None or connected.family == socket.AF_UNIX:
         return
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _OPTIONS.items():

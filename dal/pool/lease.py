@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Final
+from weakref import ref
 
 from dal.call_site import CallSite, awaiting_line
 from dal.pool.driver import Watched
@@ -37,7 +38,9 @@ class Lease:
     def __init__(self, watched: Watched | None = None, now: float = 0.0) -> None:
         self.reported = self.reported_idle = False
         self._code, self._line = awaiting_line()
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        # Not the task itself: one that nobody else knows any more goes, and gives its connection back.
+        self._task = None if task is None else ref(task)
         self._watched = watched
         if watched is not None:
             self.since = self.touched_at = now
@@ -62,7 +65,10 @@ class Lease:
     @property
     def task(self) -> str:
         """The task that took it."""
-        return f"task {self._task.get_name()!r}" if self._task else "no task"
+        if self._task is None:
+            return "no task"
+        task = self._task()
+        return "a task that is gone" if task is None else f"task {task.get_name()!r}"
 
     @property
     def held_s(self) -> float:

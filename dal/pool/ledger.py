@@ -42,6 +42,12 @@ class Ledger:
         if lease.reported or lease.reported_idle:
             logger.warning("a connection that was held for long came back: %s", str(lease))
 
+    def abandoned(self, lease: Lease) -> None:
+        """Note that a lease was never ended, and cannot be any more."""
+        logger.warning(
+            "a connection was never given back, and is closed: %s. Use `async with db.checkout()`.", str(lease)
+        )
+
     def created(self, seconds: float) -> None:
         """Note that a connection was opened."""
         self._tell(CREATE_TIME, seconds)

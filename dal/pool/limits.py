@@ -14,9 +14,9 @@ from dal.pool_config import PoolConfig
 
 # What is left for this role here, by the server, by the role and by the database; the latter two are -1 without limit.
 _LIMITS: Final = """
-    SELECT current_setting('max_connections')::int
-         - current_setting('superuser_reserved_connections')::int
-         - coalesce(current_setting('reserved_connections', true), '0')::int AS server,
+    SELECT pg_catalog.current_setting('max_connections')::int
+         - pg_catalog.current_setting('superuser_reserved_connections')::int
+         - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int AS server,
            (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role,
            (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database
 """

@@ -34,13 +34,13 @@ def _keep(context: ExceptionContext, connection: Connection) -> None:
     """
     if connection.invalidated or connection.closed:
         return
-    watched = Watched(connection.connection.dbapi_connection)
-    if not watched.driver.is_closed():
+    driver: Any = connection.connection.driver_connection
+    if not driver.is_closed():
         context.is_disconnect = False
         pool = connection.engine.pool
         if isinstance(pool, LeasedQueuePool):
             pool.stock.totals.cancelled += 1
-        _watch(connection.connection.info, watched)
+        _watch(connection.connection.info, Watched(connection.connection.dbapi_connection))
 
 
 def _watch(info: dict[Any, Any], watched: Watched) -> None:

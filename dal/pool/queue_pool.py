@@ -148,7 +148,7 @@ class LeasedQueuePool(AsyncAdaptedQueuePool):
 
     def _close_connection(self, connection: DBAPIConnection, *, terminate: bool = False) -> None:
         driver: Any = connection
-        self.stock.closer.close(driver.driver_connection)
+        self.stock.close_driver(driver.driver_connection)
 
     def _invalidate(
         self,

@@ -48,7 +48,8 @@ class Recycler:
 
     def can_mend(self, slot: Slot) -> bool:
         """Tell whether it can be made fit: not if it was left in a transaction, or in the middle of a statement."""
-        return slot.watched.is_cancelling() or slot.watched.is_at_rest
+        watched = slot.watched
+        return watched.is_cancelling() or watched.is_at_rest or watched.is_begun_only
 
     def start(self, slot: Slot) -> None:
         """Make it fit, in the background."""
@@ -88,10 +89,11 @@ class Recycler:
 
 
 async def _settle(watched: Watched) -> None:
-    if not watched.is_cancelling():
-        return
     driver = watched.driver
-    await driver.fetchrow(_NOTHING)  # asyncpg sends it when the cancelled statement is answered
+    if watched.is_cancelling():
+        await driver.fetchrow(_NOTHING)  # asyncpg sends it when the cancelled statement is answered
+    elif not watched.is_begun_only:
+        return
     watched.forget_transaction()
     if driver.is_in_transaction():
         await driver.execute("ROLLBACK")

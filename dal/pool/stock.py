@@ -16,9 +16,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+import asyncpg
+
 from dal.errors import InvalidAuthorization, InvalidCatalogName, PoolClosed
 from dal.observer import Observer
 from dal.pool.closing import Closer
+from dal.pool.forked import part_at_fork
 from dal.pool.lease import Lease
 from dal.pool.ledger import Ledger
 from dal.pool.opening import Opener
@@ -64,6 +67,7 @@ class Stock:
         self.closer = Closer(self.opener.grow)
         self.recycler = Recycler(config.recycling, self.give, self.drop)
         self._place = Place()
+        part_at_fork(self)
 
     @property
     def floor(self) -> int:
@@ -108,6 +112,9 @@ class Stock:
 
     def put(self, slot: Slot) -> None:
         """Take back a connection that was leased: it goes to whose turn it is, or is made fit first, or goes."""
+        if not self._place.is_here():
+            self._place.call(self.put, slot)
+            return
         now = time.monotonic()
         if slot.lease is not None:
             self._end_lease(slot.lease, now)
@@ -158,9 +165,16 @@ class Stock:
             return
         self._forget(slot)
         self._closing(slot)
-        self.closer.close(slot.driver, in_its_loop=self._place.is_here())
+        self.close_driver(slot.driver)
         if not self.is_closed:
             self.opener.grow()
+
+    def close_driver(self, driver: asyncpg.Connection) -> None:
+        """Close *driver* in the background, in its own loop; where that does not run it is cut off without a word."""
+        if self._place.is_at_work_elsewhere():
+            self._place.call(self.closer.close, driver)
+        else:
+            self.closer.close(driver, in_its_loop=self._place.is_here())
 
     def lose(self, slot: Slot) -> None:
         """Take note that a connection which was leased does not come back: it broke, or whoever had it keeps it."""
@@ -168,8 +182,18 @@ class Stock:
             self._end_lease(slot.lease, time.monotonic())
         self.totals.lost += not slot.watched.is_open()
         self._forget(slot)
-        with suppress(RuntimeError):  # the garbage collector, outside a running loop: nobody waits there
-            asyncio.get_running_loop().call_soon(self.opener.grow)
+        self._place.call(self.opener.grow)  # by whomever it was lost: the garbage collector runs anywhere
+
+    def abandon(self, slot: Slot) -> None:
+        """Close a connection whose `async with` was never left, and is gone: nobody can give it back any more."""
+        self._place.call(self._abandon, slot)
+
+    def _abandon(self, slot: Slot) -> None:
+        if slot.lease is not None:
+            self.ledger.abandoned(slot.lease)
+            self._end_lease(slot.lease, time.monotonic())
+        slot.driver.terminate()  # whoever kept it must not speak on it
+        self.drop(slot)
 
     def _forget(self, slot: Slot) -> None:
         slot.lease = None
@@ -238,7 +262,11 @@ class Stock:
         return len(left)
 
     def stop(self) -> None:
-        """Give out nothing any more, and begin to close what is idle."""
+        """Give out nothing any more, and begin to close what is idle; raises `PoolMisused` in another thread."""
+        if self._place.is_at_work_elsewhere():
+            self._place.check()
+        if self._place.is_left_behind:
+            return
         self.is_closed = True
         self.opener.stop()
         self.recycler.stop()
@@ -248,18 +276,27 @@ class Stock:
         for slot in [slot for slot in self.slots if slot.lease is None]:
             self.drop(slot)
 
+    def leave_behind(self) -> None:
+        """Be closed and empty in a process that was forked off."""
+        if self._place.loop is not None:
+            self.is_closed = True
+            self.idle.clear()
+            self.slots.clear()
+
     def leases(self) -> list[Lease]:
         """List the connections that are out, longest held first."""
-        for slot in self.slots:
+        slots = list(self.slots)  # at once: another thread may look, while this one goes on
+        for slot in slots:
             slot.follow()
-        return sorted((slot.lease for slot in self.slots if slot.lease), key=lambda lease: lease.since)
+        leases = [lease for slot in slots if (lease := slot.lease)]
+        return sorted(leases, key=lambda lease: lease.since)
 
     def status(self) -> PoolStatus:
         """Say how things are at this moment."""
         return PoolStatus(
             size=self.size,
             idle=len(self.idle),
-            checked_out=sum(slot.lease is not None for slot in self.slots),
+            checked_out=sum(slot.lease is not None for slot in list(self.slots)),
             waiting=len(self.line),
             opening=self.opener.opening,
             closing=len(self.closer),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from threading import get_ident
 from types import CodeType
 from typing import Any, Final
 
+from dal.pool import Place
 from dal.projection.lookup import Key, Lookup
 from dal.telemetry import Hears
 
@@ -131,20 +131,20 @@ class Lane:
 class Queue:
     """The batches of one lookup, in one event loop, and the lanes that are there to send them."""
 
-    __slots__ = ("_thread", "alarm", "batches", "lanes", "lingering", "lookup", "loop", "open")
+    __slots__ = ("alarm", "batches", "is_here", "lanes", "lingering", "lookup", "loop", "open")
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
-        self.loop, self._thread = asyncio.get_running_loop(), get_ident()
+        self.loop = asyncio.get_running_loop()
+        place = Place()
+        place.check()
+        # Tells whether its loop runs here.
+        self.is_here = place.is_here
         self.batches: deque[Batch] = deque()
         self.open: Batch | None = None  # the last of them
         self.lanes: set[Lane] = set()
         self.lingering = 0  # lanes that will look for a batch at the end of this turn
         self.alarm: asyncio.TimerHandle | None = None
-
-    def is_here(self) -> bool:
-        """Tell whether its loop runs here; half of what `get_running_loop` takes, which asks the system."""
-        return get_ident() == self._thread and self.loop.is_running()
 
     @property
     def is_full(self) -> bool:

@@ -27,7 +27,6 @@ from dal.pool import is_first_in_line
 from dal.projection.assembly import Rows, apart, assemble
 from dal.projection.batch import ALONE, KEYS_AT_MOST, Batch, GoYourself, Lane, Queue
 from dal.projection.lookup import Key, Lookup, fetch_many, get_alone, get_many_alone
-from dal.projection.planning import KEPT
 from dal.projection.reading import OnDriver, ProjectionSource
 from dal.telemetry import heard_by, logs_here
 
@@ -37,6 +36,9 @@ LANES: Final = 2
 # the other's rows are made into objects. Twenty tasks read a tenth faster for it, fifty a quarter; with fewer, the
 # second statement costs what it gains.
 WORTH_HALVING: Final = 16
+# An application looks up some types all the time. A queue keeps the plan of its type, some hundred objects: one of a
+# type that was made at run time is to go.
+KEPT: Final = 200
 # What a wait for a connection may always take, a statement may too, before others do not wait for it any more.
 PATIENCE_S: Final = 0.05
 
@@ -93,12 +95,19 @@ class Lookups:
             answer = await future
         except asyncio.CancelledError:
             batch.was_left = True
+            self._end_unwanted()
             raise
         if answer.__class__ is not GoYourself:
             return answer
         if answer.error is None:
             return await self._alone(lookup, keys, count)
         raise own_copy(answer.error) from answer.error
+
+    def _end_unwanted(self) -> None:
+        """Cancel the statements for which nobody waits any more: their answers may never come."""
+        for task, lane in self._lanes.items():
+            if lane.batch is not None and not lane.batch.is_wanted:
+                task.cancel()
 
     async def stop(self) -> None:
         """Cancel the statements for whose answers nobody waits any more."""
@@ -112,8 +121,11 @@ class Lookups:
         await _ended([task for task, lane in self._lanes.items() if lane.batch is None])
 
     def _begin(self, lookup: Lookup) -> Queue:
+        self._queues.pop(lookup, None)
         if len(self._queues) >= KEPT:
-            self._queues = {each: queue for each, queue in self._queues.items() if queue.lanes}
+            oldest = next((each for each, queue in self._queues.items() if not queue.lanes), None)
+            if oldest is not None:
+                del self._queues[oldest]
         self._queues[lookup] = queue = Queue(lookup)
         return queue
 

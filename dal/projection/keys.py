@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, CHAR, ColumnElement, Integer, String, TypeDecorator, any_, bindparam, column, func
 from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN
+from sqlalchemy.sql.functions import Function
 
 from dal.projection.plan import key_names
 
@@ -27,7 +28,7 @@ def table_of(types: Sequence[Any]) -> Any:
     names = key_names(len(types))
     arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, types, strict=True)]
     columns = [column(name, kind) for name, kind in zip(names, types, strict=True)]
-    return func.unnest(*arrays).table_valued(*columns).render_derived(name="parents")
+    return unnested(arrays).table_valued(*columns).render_derived(name="parents")
 
 
 def equal(own: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -50,3 +51,9 @@ def _served(kind: Any) -> Any:
     while isinstance(kind, TypeDecorator | DOMAIN):
         kind = kind.impl_instance if isinstance(kind, TypeDecorator) else kind.data_type
     return kind
+
+
+def unnested(arrays: Sequence[Any]) -> Function[Any]:
+    """Call PostgreSQL's own unnest on *arrays*, whatever the search path has for one of some type."""
+    # Of several arrays there is no other: it is syntax then, and has no schema.
+    return func.unnest(*arrays) if len(arrays) > 1 else func.pg_catalog.unnest(*arrays)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ARRAY, Over, Select, TypeDecorator, and_, bindparam, column, func, inspect, select
+from sqlalchemy import ARRAY, Over, Select, TypeDecorator, and_, bindparam, column, inspect, select
 from sqlalchemy.sql import visitors
 
 from dal.errors import ProjectionError
 from dal.projection.assembly import Rows, assemble
 from dal.projection.compiling import asks_anew
-from dal.projection.keys import equal
+from dal.projection.keys import equal, unnested
 from dal.projection.plan import Level, key_names
 from dal.projection.planning import KEPT, plan_of
 from dal.projection.reading import BySession, OnDriver, ProjectionSource, Sender, complete, sending
@@ -93,7 +93,7 @@ def _select_many(model: Any, level: Level, columns: Sequence[Any]) -> Select[Any
     names = key_names(len(columns))
     arrays = [bindparam(name, type_=ARRAY(own.type)) for name, own in zip(names, columns, strict=True)]
     given = [column(name, own.type) for name, own in zip(names, columns, strict=True)]
-    keys = func.unnest(*arrays).table_valued(*given, with_ordinality=_PLACE).render_derived(name="keys")
+    keys = unnested(arrays).table_valued(*given, with_ordinality=_PLACE).render_derived(name="keys")
     same = and_(*(equal(own, keys.c[name]) for name, own in zip(names, columns, strict=True)))
     place = keys.c[_PLACE]
     return level.joined(select(*level.columns, place).select_from(model).join(keys, same), (place,))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, get_origin
+from functools import lru_cache
+from typing import Any, Final, get_origin
 
 from dal.errors import ProjectionError
 from dal.projection.building import Columns, Maker, maker_of
@@ -17,6 +17,9 @@ from dal.projection.field import Field, called, field_of, generic, unresolved
 from dal.projection.kinds import Kind, hints_of, is_entity, kind_of, required_of
 
 __all__ = ["Columns", "Field", "Maker", "Shape", "is_shape", "refuse_circle", "shape_of"]
+
+# Types are few, but for those that are made at run time, which would be kept for ever.
+KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,14 @@ def refuse_circle(type_: Any) -> None:
         )
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def _shape_of(type_: Any) -> Shape:
     shape = Shape(type_, _fields_of(type_))
     refuse_circle(type_)
     return shape
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def _fields_of(type_: Any) -> tuple[Field, ...]:
     kind = kind_of(type_)
     assert kind is not None  # noqa: S101 # is_shape was asked before

@@ -24,11 +24,11 @@ VERIFY_S: Final = 10.0
 _PATIENCE_S: Final = 0.1
 
 _STATUS: Final = """
-    SELECT pg_xact_status($1::text::xid8),
+    SELECT pg_catalog.pg_xact_status($1::text::xid8),
            extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text
 """
 _END: Final = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid = $2 AND backend_xid = $1::text::xid8::xid AND pid <> pg_backend_pid()
 """
 

@@ -11,7 +11,7 @@ from dal.errors import UnitOfWorkError
 
 # Each write, and each row that is locked, leaves a lock on its table until the end; a sequence's number is gone anyhow.
 _STATE: Final = text("""
-    SELECT current_setting('transaction_isolation'), (
+    SELECT pg_catalog.current_setting('transaction_isolation'), (
         SELECT CASE locktype WHEN 'advisory' THEN 'an advisory lock' ELSE relation::regclass::text END
         FROM pg_locks LEFT JOIN pg_class ON pg_class.oid = relation
         WHERE pid = pg_backend_pid() AND coalesce(relkind NOT IN ('S', 'i', 'I'), true)

@@ -17,15 +17,21 @@ from dal.write.statements import counted
 from dal.write.target import Target
 
 _MAY_COUNT: Final = text("""
-    SELECT current_setting('track_counts')::bool AND bool_and(
+    SELECT pg_catalog.current_setting('track_counts')::bool AND pg_catalog.bool_and(
         (SELECT relkind IN ('r', 'p') FROM pg_class WHERE pg_class.oid = tree.oid)
         AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = tree.oid AND NOT tgisinternal))
-    FROM (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
+    FROM (
+        SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_catalog.pg_partition_tree(CAST(:it AS regclass))
+    ) AS tree (oid)
 """)
 # A row that was inserted at the same moment as another transaction's is taken back, and counts as deleted.
 _COUNTER: Final = text("""
-    SELECT sum(pg_stat_get_xact_tuples_inserted(tree.oid) - pg_stat_get_xact_tuples_deleted(tree.oid))::bigint
-    FROM (SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_partition_tree(CAST(:it AS regclass))) AS tree (oid)
+    SELECT pg_catalog.sum(
+        pg_catalog.pg_stat_get_xact_tuples_inserted(tree.oid) - pg_catalog.pg_stat_get_xact_tuples_deleted(tree.oid)
+    )::bigint
+    FROM (
+        SELECT CAST(:it AS regclass) UNION SELECT relid FROM pg_catalog.pg_partition_tree(CAST(:it AS regclass))
+    ) AS tree (oid)
 """)
 
 

@@ -29,7 +29,7 @@ from dal.write.target import Target
 Returning: TypeAlias = Sequence[QueryableAttribute[Any]]
 
 _MAY_COPY: Final = text(
-    "SELECT relkind IN ('r', 'p') AND NOT relhasrules AND NOT row_security_active(oid) "
+    "SELECT relkind IN ('r', 'p') AND NOT relhasrules AND NOT pg_catalog.row_security_active(oid) "
     "FROM pg_class WHERE oid = CAST(:it AS regclass)"
 )
 

@@ -90,7 +90,7 @@ async def _define(session: AsyncSession, definition: CreateTable | DropTable) ->
 
 
 async def _may_stage(session: AsyncSession, batch: Batch) -> bool:
-    if await session.scalar(text("SELECT has_database_privilege(current_database(), 'TEMP')")):
+    if await session.scalar(text("SELECT pg_catalog.has_database_privilege(current_database(), 'TEMP')")):
         return True
     if fits_arrays(batch) or batch.count * (len(batch.sent) + 1) <= _MOST_PARAMETERS:
         return False

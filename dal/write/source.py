@@ -19,13 +19,13 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
-    func,
     types,
     values,
 )
 from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.types import UserDefinedType
 
+from dal.projection.keys import unnested
 from dal.write.batch import Batch, Sent
 
 # The number of a row, in the order of the input.
@@ -89,7 +89,7 @@ def _unnested(batch: Batch) -> FromClause:
         array = Raw(f"{each.wire.spec}[]")
         elements.append(cast(bindparam(f"{ROW}_{number}", type_=array), array))
     names = [column(each.column.name, Raw(each.wire.spec)) for each in batch.sent]
-    derived = func.unnest(*elements).table_valued(*names, with_ordinality=ROW)
+    derived = unnested(elements).table_valued(*names, with_ordinality=ROW)
     return derived.render_derived(name=_NAME)
 
 

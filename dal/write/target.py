@@ -69,4 +69,4 @@ def target_of(model: type[Any]) -> Target:
         for each in mapper.column_attrs
         if isinstance(each.columns[0], Column) and each.columns[0].table is table
     }
-    return Target(mapper, table, columns, tuple(table.c[column.name] for column in mapper.primary_key))
+    return Target(mapper, table, columns, tuple(table.c[column.key] for column in mapper.primary_key))

@@ -8,8 +8,9 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,6 +20,7 @@ from dal.demo.repositories import Customers
 from dal.demo.tour.place import Place
 from dal.demo.tour.result import StepResult
 from dal.errors import PoolOverloaded
+from dal.tls import driver_options
 
 TASKS: Final = 50
 SECONDS: Final = 2.5
@@ -59,7 +61,8 @@ async def step(place: Place, result: StepResult) -> None:
 
 async def _connecting_each_time(place: Place, keys: range) -> _Load:
     settings = {"server_settings": dict(place.db.config.server_settings)}
-    engine = create_async_engine(place.db.config.url, poolclass=NullPool, connect_args=settings)
+    arguments = {**settings, "async_creator_fn": _connect}
+    engine = create_async_engine(place.db.config.url, poolclass=NullPool, connect_args=arguments)
 
     async def request(key: int) -> None:
         async with AsyncSession(engine) as session:
@@ -68,6 +71,10 @@ async def _connecting_each_time(place: Place, keys: range) -> _Load:
     load = await _measure(engine, request, keys)
     await engine.dispose()
     return load
+
+
+async def _connect(**options: Any) -> asyncpg.Connection:
+    return await asyncpg.connect(**driver_options(options))
 
 
 async def _through_the_pool(place: Place, keys: range) -> _Load:
