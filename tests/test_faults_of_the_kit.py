@@ -1,18 +1,29 @@
 """The faults that the kit lends to tests do what they say, and leave the next test a whole server."""
 
 import asyncio
+from functools import partial
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from dal.demo.repositories import Regions, Shop
-from dal.errors import CommitOutcomeUnknown, ConnectionLost
+from dal.errors import CommitOutcomeUnknown, ConnectionLost, DALError
+from tests.looking import until
 from tests.shop_rows import region
 
 
 async def _add(db, key):
     async with Shop(db) as shop:
         await shop.regions.add(region(key))
+
+
+async def _is_refused(db):
+    try:
+        await Regions(db).count()
+    except DALError:
+        return True
+    return False
 
 
 @pytest.fixture(params=["database", "sandbox"])
@@ -37,6 +48,46 @@ async def test_a_commit_whose_answer_is_cut_leaves_its_row(faulty_network, kit_d
     with pytest.raises(CommitOutcomeUnknown):
         await _add(kit_db, 2)
     assert await Regions(kit_db).count() == 2
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_torn_message_is_half_of_it(faulty_network, kit_db, answered):
+    await _add(kit_db, 1)
+    moment = faulty_network.cut_at("COMMIT", answered=answered, torn=True)
+    assert not moment.has_come
+    with pytest.raises(CommitOutcomeUnknown):
+        await _add(kit_db, 2)
+    assert moment.has_come
+    assert await Regions(kit_db).count() == 1 + answered
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_black_hole_at_a_statement_is_left_by_healing(faulty_network, kit_db, answered):
+    await _add(kit_db, 1)
+    moment = faulty_network.black_hole_at("COMMIT", answered=answered)
+    adding = asyncio.create_task(_add(kit_db, 2))
+    await until(lambda: moment.has_come)
+    assert await Regions(kit_db).count() == 1 + answered  # by another connection, which is served
+    assert not adding.done()
+    faulty_network.heal()
+    with pytest.raises(CommitOutcomeUnknown):
+        await adding
+
+
+async def test_the_answer_to_a_statement_that_is_only_prepared_is_cut(faulty_network, kit_db):
+    async with kit_db.checkout() as driver:
+        faulty_network.cut_at("SELECT", answered=True)
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+            async with asyncio.timeout(5):
+                await driver.prepare("SELECT 1")
+
+
+async def test_without_words_whatever_comes_next_is_cut(faulty_network, kit_db):
+    assert await Regions(kit_db).count() == 0
+    faulty_network.cut_at("", answered=False)
+    with pytest.raises(ConnectionLost):
+        await Regions(kit_db).count()
+    assert await Regions(kit_db).count() == 0
 
 
 @pytest.mark.usefixtures("both")
@@ -94,6 +145,16 @@ async def test_a_restarted_server_has_what_was_committed(kit_db, restart_server,
         await asyncio.to_thread(restart_server, mode)
         with pytest.raises(ConnectionLost):
             await session.execute(text("SELECT 1"))
+    assert await Regions(kit_db).count() == 1
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate", "kill"])
+async def test_a_server_that_was_halted_comes_back_with_what_was_committed(kit_db, own_server, restart_server, mode):
+    assert restart_server
+    await _add(kit_db, 1)
+    await asyncio.to_thread(own_server.halt, mode)
+    await until(partial(_is_refused, kit_db))  # a backend may outlive its postmaster for a moment
+    await asyncio.to_thread(own_server.restart)
     assert await Regions(kit_db).count() == 1
 
 

@@ -24,7 +24,7 @@ def kit(pg_server):
 
 
 def test_a_server_that_is_too_old_is_one_line(kit, monkeypatch):
-    monkeypatch.setattr("dal.database.OLDEST_SERVER", 99)
+    monkeypatch.setattr("dal.connecting.OLDEST_SERVER", 99)
     with (
         pytest.raises(ConfigError, match=r"^the server at .* is PostgreSQL .*; dal needs 99 or newer\.$"),
         kit.database(),

@@ -20,8 +20,9 @@ import asyncpg
 from sqlalchemy import URL
 
 from dal.config import DatabaseConfig
-from dal.database import Database, refuse_old_server
-from dal.errors import driver_errors_named, from_connect
+from dal.connecting import open_driver, password_of, refuse_old_server
+from dal.database import Database
+from dal.errors import driver_errors_named
 from dal.pool_config import PoolConfig
 from dal.testing.schema import Schema
 
@@ -153,13 +154,11 @@ class Databases:
 
 async def connect(url: URL, **options: Any) -> asyncpg.Connection:
     """Open a connection of asyncpg's own to *url*; raises `dal.errors` like a `Database`."""
-    where: dict[str, Any] = {**url.translate_connect_args(username="user"), **url.query}
+    config = DatabaseConfig(url=url)
+    where: dict[str, Any] = {**url.translate_connect_args(username="user"), **url.query, **password_of(config)}
     if "port" in where:
         where["port"] = int(where["port"])
-    try:
-        return await asyncpg.connect(**where, **options)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        raise from_connect(error, DatabaseConfig(url=url).where) from error
+    return await open_driver(config.where, {**where, **options})
 
 
 async def execute(url: URL, statement: str) -> None:

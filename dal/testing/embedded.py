@@ -15,10 +15,12 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +36,14 @@ from dal.testing.wheel import cache_dir, find_wheel, memory_dir, readable
 UNSAFE_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _WATCHER: Final = Path(__file__).with_name("_watcher.py")
 _USER: Final = "postgres"
+# PGPORT and others would also change what pg_ctl and initdb do.
+_NOT_INHERITED: Final = ("PG", "DAL_")
 # Written last: initdb's own files are there long before it is done, also when it is killed.
 _MADE: Final = "made-by-dal"
+# How long a server may take to stop that nobody uses any more.
+_STOPS_WITHIN_S: Final = 30.0
+# How long the backends of a postmaster that was killed may hold its shared memory.
+_ORPHANS_S: Final = 10.0
 
 
 class EmbeddedServer:
@@ -44,10 +52,12 @@ class EmbeddedServer:
     Starts in under a second, in a tenth once its folder is there. As root it runs as `nobody`, since PostgreSQL
     refuses root. It listens on a unix socket, and with a password on a free loopback port. *in_memory* puts the data
     into shared memory where that has 2 GiB to spare and `DAL_CACHE_DIR` is not set: databases are made in 10 ms there,
-    in 15 to 150 on a disk.
+    in 15 to 150 on a disk. With *is_new* it has nothing of the last one of its purpose; that takes a second.
     """
 
-    def __init__(self, purpose: str, *, settings: dict[str, str] | None = None, in_memory: bool = False) -> None:
+    def __init__(
+        self, purpose: str, *, settings: dict[str, str] | None = None, in_memory: bool = False, is_new: bool = False
+    ) -> None:
         self._wheel = find_wheel()
         self._settings = {**UNSAFE_SETTINGS, **(settings or {})}
         memory = memory_dir() if in_memory and "DAL_CACHE_DIR" not in os.environ else None
@@ -58,6 +68,8 @@ class EmbeddedServer:
         self.socket_dir = Path(tempfile.gettempdir()) / f"dal-{os.getuid()}-{digest}"
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._users: IO[str] | None = None
+        self._is_new = is_new
+        self._orphans_until = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -96,6 +108,11 @@ class EmbeddedServer:
         return int((self._data / "postmaster.pid").read_text().splitlines()[3])
 
     @property
+    def owner(self) -> tuple[int, int]:
+        """The user and the group, by number, that the server runs as."""
+        return (self._owner.pw_uid, self._owner.pw_gid) if self._owner else (os.getuid(), os.getgid())
+
+    @property
     def binaries(self) -> Path:
         """The folder of `psql`, `pg_dump` and the other programs of this server's version."""
         return readable(self._wheel, self._owner) / "pginstall" / "bin"
@@ -131,11 +148,31 @@ class EmbeddedServer:
         """Stop the server, as `pg_ctl` does it in *mode*, and start it again on the same port, for all who use it.
 
         `fast` rolls back and disconnects everybody; `immediate` is a crash, and is recovered from at the start.
+        One that is down already is started.
         """
-        self._run("pg_ctl", "restart", "-D", str(self._data), "-m", mode, "-w", "-l", str(self._data / "log"))
+        while True:
+            try:
+                self._run("pg_ctl", "restart", "-D", str(self._data), "-m", mode, "-w", "-l", str(self._data / "log"))
+            except ConfigError:
+                if time.monotonic() >= self._orphans_until:
+                    raise
+                time.sleep(0.02)  # until the last backend of the postmaster that was killed is gone
+            else:
+                return
+
+    def halt(self, mode: Literal["fast", "immediate", "kill"] = "fast") -> None:
+        """Stop the server for all who use it, until `restart()`; `kill` is SIGKILL to the postmaster.
+
+        Its backends end by themselves then, each when it notices.
+        """
+        if mode == "kill":
+            self._orphans_until = time.monotonic() + _ORPHANS_S
+            os.kill(int((self._data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        else:
+            self._run("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w")
 
     def _start(self) -> None:
-        if not (self._data / _MADE).exists():
+        if self._is_new or not (self._data / _MADE).exists():
             self._initialise()
         self._make_folder(self.socket_dir)
         settings = {
@@ -147,10 +184,10 @@ class EmbeddedServer:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "start", "-D", str(self._data), "-w", "-l", str(self._data / "log"), "-o", options)
         files = (self._home / "users", self._data / "postmaster.pid")
-        watcher = [sys.executable, "-I", "-S", *map(str, (_WATCHER, *files))]
+        watcher = [sys.executable, "-I", "-S", *map(str, (_WATCHER, *files, _STOPS_WITHIN_S))]
         # Not subprocess, which warns of a child that outlives its object, as this one shall.
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in range(3)]
-        os.posix_spawn(sys.executable, watcher, os.environ, file_actions=null, setsid=True)
+        os.posix_spawn(sys.executable, watcher, _environment(), file_actions=null, setsid=True)
 
     def _initialise(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
@@ -202,11 +239,16 @@ class EmbeddedServer:
                 group=self._owner.pw_gid if self._owner else None,
                 extra_groups=[] if self._owner else None,
                 cwd="/",
-                env={**os.environ, "LC_ALL": "C"},
+                env={**_environment(), "LC_ALL": "C"},
                 check=False,
             )
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
+
+
+def _environment() -> dict[str, str]:
+    """Give a child all but where another database is, and its password: a server may run as somebody else."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
 
 
 def _free_port() -> int:

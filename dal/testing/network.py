@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import URL
 
@@ -19,6 +19,7 @@ from dal.testing.background import Background
 
 _CHUNK_BYTES: Final = 1 << 16
 _READY: Final = b"Z\0\0\0\x05"  # how the last message of an answer begins
+_FLUSH: Final = b"H\0\0\0\x04"  # asks for an answer that does not end so, as a Parse does
 
 
 class Network:
@@ -30,7 +31,7 @@ class Network:
         self.delay_s = 0.0
         self.passing = _set_event()
         self.heard: list[list[str]] | None = None
-        self.cuts: _Cut | None = None
+        self.moment: Moment | None = None
         self._background = background
         self._target = target
         self._connections: set[_Connection] = set()
@@ -44,13 +45,18 @@ class Network:
         """Reset every connection; new ones are served."""
         self._do(self._reset)
 
-    def cut_at(self, words: str, *, answered: bool) -> None:
-        """Reset the connection that next says a statement beginning with *words*, such as COMMIT.
+    def cut_at(self, words: str, *, answered: bool, torn: bool = False) -> Moment:
+        """Reset the connection that next says a statement beginning with *words*, such as COMMIT; gives when that is.
 
         Before the server hears it; with *answered*, when the server has done it and said so, but dal has not heard.
-        Only the text of a statement is looked at: one that was prepared before goes by its number, and is not seen.
+        With *torn*, when half of it, or of the answer, has gone through. Only the text of a statement is looked at: one
+        that was prepared before goes by its number, and is not seen. Without any words it is whatever comes next.
         """
-        self._do(lambda: setattr(self, "cuts", _Cut(words, answered=answered)))
+        return self._wait_for(Moment(words, "torn" if torn else "cut", answered=answered))
+
+    def black_hole_at(self, words: str, *, answered: bool) -> Moment:
+        """Pass nothing on any more on the connection that next says such a statement; `heal()` resets it."""
+        return self._wait_for(Moment(words, "black hole", answered=answered))
 
     def delay(self, seconds: float) -> None:
         """Keep everything that the server says for *seconds* before it is passed on."""
@@ -90,6 +96,10 @@ class Network:
         """Cut everything, and listen no more."""
         self._background.run(self._close())
 
+    def _wait_for(self, moment: Moment) -> Moment:
+        self._do(lambda: setattr(self, "moment", moment))
+        return moment
+
     def _do(self, change: Callable[[], object]) -> None:
         async def do() -> None:
             change()
@@ -101,7 +111,9 @@ class Network:
             connection.reset()
 
     def _heal(self) -> None:
-        self.delay_s, self.cuts, self._refusing = 0.0, None, False
+        self.delay_s, self.moment, self._refusing = 0.0, None, False
+        for connection in self._connections:
+            connection.leave_black_hole()
         self.passing.set()
         self._serving.set()
 
@@ -138,15 +150,19 @@ class Network:
             server_writer.transport.abort()
 
 
-class _Cut:
-    """Where to cut: at a statement, or at the server's answer to it."""
+class Moment:
+    """When something is done to a connection: at a statement, or at the server's answer to it; `has_come` tells."""
 
-    def __init__(self, words: str, *, answered: bool) -> None:
+    def __init__(self, words: str, end: Literal["cut", "torn", "black hole"], *, answered: bool) -> None:
+        self.end = end
         self.answered = answered
+        self.has_come = False
         # A simple query, or a Parse with the name of a statement before its text.
-        self._said = re.compile(rb"(?:Q.{4}|P.{4}[^\0]*\0)\s*" + re.escape(words.encode()), re.IGNORECASE | re.DOTALL)
+        said = rb"(?:Q.{4}|P.{4}[^\0]*\0)\s*" + re.escape(words.encode()) if words else b""
+        self._said = re.compile(said, re.IGNORECASE | re.DOTALL)
 
     def is_said_in(self, data: bytes) -> bool:
+        """Tell whether *data*, which a client has said, is it."""
         return self._said.search(data) is not None
 
 
@@ -158,7 +174,9 @@ class _Connection:
         self._to_client = to_client
         self._to_server = to_server
         self._answered = True
-        self._cut_at_answer = False
+        self._at_answer: Moment | None = None
+        self._end_of_answer = _READY
+        self._left_black_hole: asyncio.Event | None = None
         self._frames = wire.Frames()
         self._trip: list[str] | None = None
 
@@ -172,7 +190,13 @@ class _Connection:
             await asyncio.gather(*either, return_exceptions=True)
 
     def reset(self) -> None:
+        """End it, without a word to either side."""
         self._to_client.transport.abort()
+
+    def leave_black_hole(self) -> None:
+        """Reset the connection if it is in one."""
+        if self._left_black_hole is not None:
+            self._left_black_hole.set()
 
     async def _forward(self, client: asyncio.StreamReader) -> None:
         while said := await client.read(_CHUNK_BYTES):
@@ -180,14 +204,24 @@ class _Connection:
             self._hear(said)
             self._answered = False
             await self._network.passing.wait()
-            cut = self._network.cuts
-            if cut is not None and cut.is_said_in(said):
-                self._network.cuts = None
-                if not cut.answered:
+            moment = self._network.moment
+            if moment is not None and moment.is_said_in(said):
+                self._network.moment, moment.has_come = None, True
+                if not moment.answered:
+                    await self._end(moment, said, self._to_server)
                     return
-                self._cut_at_answer = True
+                self._at_answer = moment
+                self._end_of_answer = b"" if said.endswith(_FLUSH) else _READY
             self._to_server.write(said)
             await self._to_server.drain()
+
+    async def _end(self, moment: Moment, said: bytes, to: asyncio.StreamWriter) -> None:
+        if moment.end == "torn":
+            to.write(said[: len(said) // 2])
+            await to.drain()
+        elif moment.end == "black hole":
+            self._left_black_hole = asyncio.Event()
+            await self._left_black_hole.wait()
 
     def _hear(self, said: bytes) -> None:
         if self._answered:  # whoever has an answer begins with a new message
@@ -204,11 +238,12 @@ class _Connection:
             if self._network.delay_s:
                 await asyncio.sleep(self._network.delay_s)
             await self._network.passing.wait()
-            if self._cut_at_answer and _READY in said:
-                return
-            if not self._cut_at_answer:
+            if self._at_answer is None:
                 self._to_client.write(said)
                 await self._to_client.drain()
+            elif self._end_of_answer in said:
+                await self._end(self._at_answer, said, self._to_client)
+                return
 
 
 def _words_of(message: bytes) -> str:

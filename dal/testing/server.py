@@ -44,19 +44,20 @@ def server_url(purpose: str, where: str | URL | None = None, *, in_memory: bool 
 
 
 @contextmanager
-def unshared_server() -> Generator[EmbeddedServer]:
+def unshared_server(purpose: str = "own", *, is_new: bool = False) -> Generator[EmbeddedServer]:
     """Give an embedded server that no other process uses, while the block runs: the first of a row that is free.
 
-    It may be restarted, also by a crash: what was committed is there afterwards.
+    It may be restarted, also by a crash: what was committed is there afterwards. With *is_new* it begins empty.
     """
     folder = memory_dir() or cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
     for number in itertools.count():
-        with (folder / f"own-{number}.lock").open("a") as lock:
+        with (folder / f"{purpose}-{number}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            with EmbeddedServer(f"own-{number}", settings=_KEEPS_COMMITS, in_memory=True) as server:
+            name = f"{purpose}-{number}"
+            with EmbeddedServer(name, settings=_KEEPS_COMMITS, in_memory=True, is_new=is_new) as server:
                 yield server
             return
