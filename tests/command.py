@@ -11,6 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from tests.secret_watch import WATCH
+
 DAL = [sys.executable, "-c", "from dal.cli import main; main()"]
 
 
@@ -34,6 +36,7 @@ class Command:
             check=False,
             timeout=50,
         )
+        assert not WATCH.is_in((done.stdout + done.stderr).decode(errors="replace")), "the server's password is shown"
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def load(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from dal import UnitOfWork
+from dal import Database, PoolConfig, UnitOfWork
 from dal.copy import Conflict, Rejecting
 from dal.errors import CheckViolation, CopyError
 from tests.looking import count
@@ -83,6 +83,31 @@ async def test_two_that_go_on_with_one_load_do_not_load_twice(db, outside):
     assert await count(outside, "account") == 20_000
 
 
+async def test_first_loads_of_a_database_may_begin_at_once(database_url, outside):
+    async with Database(database_url, pool=PoolConfig(size=8)) as db:
+        loads = [Accounts(db).copy_in([(n, f"owner {n}", 1)], resume=f"load {n}") for n in range(8)]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*loads)
+    assert await count(outside, "account") == 8
+
+
+async def test_one_load_that_is_begun_twice_at_once_loads_once(database_url, outside):
+    async with Database(database_url, pool=PoolConfig(size=4)) as db:
+        loads = [Accounts(db).copy_in(_records(1, 1_000), commit_every=100, resume="twice") for _ in range(4)]
+        ends = await asyncio.gather(*loads, return_exceptions=True)
+    assert {type(end) for end in ends if isinstance(end, BaseException)} <= {CopyError}
+    assert await count(outside, "account") == 1_000
+
+
+async def test_a_role_that_may_create_nothing_loads_in_parts_once_the_table_of_loads_is_there(db, outside, role_url):
+    await Accounts(db).copy_in([(1, "a", 1)], resume="by somebody who may")
+    await outside.execute(f'GRANT SELECT, INSERT, UPDATE ON account, dal_loads TO "{role_url.username}"')
+    async with Database(role_url, pool=PoolConfig(size=1)) as restricted:
+        await Accounts(restricted).copy_in([(2, "b", 1)], resume="by somebody who may not")
+    await outside.execute(f'REVOKE ALL ON account, dal_loads FROM "{role_url.username}"')
+    assert await count(outside, "account") == 2
+
+
 async def test_each_part_may_reject_and_merge(db, tmp_path, workers):
     records = [{"id": n, "owner": f"owner {n}" if n % 1000 else None, "balance": n} for n in range(1, 30_001)]
     await Accounts(db).copy_in(records[:10], on_conflict="skip")
@@ -148,6 +173,28 @@ async def test_what_was_rejected_before_a_load_was_ended_stays_in_the_file(db, t
     assert (tmp_path / "bad.csv").read_text().splitlines() == ['"id","owner","balance"', '"5",,"5"', '"29000",,"29000"']
     lines = (tmp_path / "bad.csv.reasons.ndjson").read_text().splitlines()
     assert [json.loads(line)["record"] for line in lines] == [5, 29_000]
+
+
+async def test_a_reject_file_that_was_changed_meanwhile_is_not_written_over(db, outside, tmp_path):
+    rejecting = Rejecting(tmp_path / "bad.csv")
+    records = [(number, None if number == 5 else "a", 1) for number in range(1, 20_001)]
+    with pytest.raises(Broke):
+        await Accounts(db).copy_in(
+            _with(records, breaks_at=15_000), commit_every=5_000, resume="own", on_error=rejecting
+        )
+    (tmp_path / "bad.csv").write_text("mine\n")
+    loaded = await count(outside, "account")
+    with pytest.raises(CopyError, match=r"bad\.csv is shorter than what was rejected before"):
+        await Accounts(db).copy_in(_with(records), commit_every=5_000, resume="own", on_error=rejecting)
+    assert (tmp_path / "bad.csv").read_text() == "mine\n"
+    assert await count(outside, "account") == loaded > 0
+
+
+def _with(records, *, breaks_at=None):
+    for record in records:
+        if record[0] == breaks_at:
+            raise Broke
+        yield record
 
 
 async def test_parts_of_several_workers_that_bring_the_same_keys_wait_for_no_turn(db, outside):

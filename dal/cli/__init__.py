@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from dal.cli.printing import printable
 from dal.errors import DALError, extra_needed
 
 
@@ -19,5 +20,5 @@ def main() -> None:
 
 
 def _fail(error: DALError) -> int:
-    print(f"dal: {error}", file=sys.stderr)  # noqa: T201 # rich may be what is missing
+    print(f"dal: {printable(str(error))}", file=sys.stderr)  # noqa: T201 # rich may be what is missing
     return 2

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dal.cli.usage import Usage
-from dal.config import DatabaseConfig
 from dal.migrations import MigrationOptions
-from dal.pool_config import PoolConfig
 
 _WAITING = "Waiting"
 
@@ -37,13 +34,6 @@ Wait = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 INI = Path("alembic.ini")
-
-
-def database_of(url: str | None) -> DatabaseConfig:
-    """Take *url* for one connection; raises `Usage` if there is none, and `ConfigError` if it is none."""
-    if not url:
-        raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
-    return DatabaseConfig.from_url(url, pool=PoolConfig(size=1, min_idle=0))
 
 
 def options_of(

@@ -66,13 +66,13 @@ async def _dump(
 ) -> CopyOutReport:
     from sqlalchemy import select
 
-    from dal.cli.load_asked import config_of
+    from dal.cli.database_url import database_of
     from dal.cli.table import reflected, refuse_unknown
     from dal.copy import copy_out
     from dal.database import Database
 
     columns, order_by = ([] if each is None else each.split(",") for each in listed)
-    async with Database(config_of(url)) as db:
+    async with Database(database_of(url)) as db:
         table = await reflected(db, *named)
         refuse_unknown(table, "--columns", columns)
         refuse_unknown(table, "--order-by", order_by)

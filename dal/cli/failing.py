@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from dal.cli.interrupting import INTERRUPTED, Interruption
+from dal.cli.printing import printable
 from dal.cli.usage import Usage
 from dal.errors import ConfigError, DALError
 
@@ -43,8 +44,3 @@ def fail(message: str, code: int) -> int:
     """Say what failed, on the standard error; gives *code*."""
     typer.echo(f"dal: {printable(message)}", err=True)
     return code
-
-
-def printable(text: str) -> str:
-    """Spell out what is no character to print: nothing may steer a terminal, or make two lines of one."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -5,20 +5,21 @@ Pure, but for the files it looks for. Refuses: connecting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dal.cli.database_url import database_of
 from dal.cli.load_form import FileOptions, form_of, pairs
 from dal.cli.usage import Usage
 from dal.config import DatabaseConfig
-from dal.copy import Action, Conflict, Csv, Ndjson, OnError, Rejecting
+from dal.copy import Action, Conflict, CopyOptions, OnError, Rejecting
+from dal.copy.asked import Asked
 from dal.copy.rejects import refuse_to_overwrite
 from dal.copy.text import resolve
-from dal.pool_config import PoolConfig
 
-__all__ = ["FileOptions", "LoadAsked", "RowOptions", "asked_of", "config_of"]
+__all__ = ["FileOptions", "LoadAsked", "RowOptions", "asked_of"]
 
 _REJECTS = (".csv", ".tsv", ".ndjson", ".jsonl")
 
@@ -48,57 +49,38 @@ class RowOptions:
 
 @dataclass(frozen=True, slots=True)
 class LoadAsked:
-    """One load, ready to be run."""
+    """One load, ready to be run: where, what, and with which options of `copy_in`."""
 
     config: DatabaseConfig
     paths: Sequence[Path]
-    form: Csv | Ndjson | None
     table: str
     schema: str | None
-    rename: Mapping[str, str]
-    conflict: Conflict
-    on_error: OnError | Rejecting
-    commit_every: int | None
-    resume: str | None
-    workers: int
-    rebuild: bool
-    analyze: bool
+    options: CopyOptions
     dry_run: bool
 
     @property
-    def is_in_parts(self) -> bool:
-        """Whether it commits on its way."""
-        return self.commit_every is not None or self.resume is not None
+    def copy(self) -> Asked:
+        """What `copy_in` makes of the options."""
+        return Asked(**self.options)
 
 
 def asked_of(files: Sequence[str], url: str | None, of_files: FileOptions, of_rows: RowOptions) -> LoadAsked:
     """Check what was typed. Raises `Usage`, `CopyError` or `ConfigError`; nothing was opened then."""
     paths = _paths_of(files)
-    asked = LoadAsked(
-        config=config_of(url, of_rows.workers),
-        paths=paths,
-        form=form_of(of_files, paths),
-        table=of_rows.table,
-        schema=of_rows.schema,
-        rename=pairs("--rename", of_rows.rename),
-        conflict=_conflict_of(of_rows),
-        on_error=_on_error_of(of_rows, paths),
-        commit_every=of_rows.commit_every,
-        resume=of_rows.resume,
-        workers=of_rows.workers,
-        rebuild=of_rows.rebuild,
-        analyze=of_rows.analyze,
-        dry_run=of_rows.dry_run,
-    )
-    _refuse_parts(asked)
-    return asked
-
-
-def config_of(url: str | None, connections: int = 1) -> DatabaseConfig:
-    """Take *url* for so many connections; raises `Usage` if there is none, and `ConfigError` if it is none."""
-    if not url:
-        raise Usage("no database: give --url, or set DAL_DATABASE_URL, such as postgresql://user@host:5432/database.")
-    return DatabaseConfig.from_url(url, pool=PoolConfig(size=connections, min_idle=0))
+    config = database_of(url, of_rows.workers)
+    options: CopyOptions = {
+        "form": form_of(of_files, paths),
+        "rename": pairs("--rename", of_rows.rename),
+        "on_conflict": _conflict_of(of_rows),
+        "on_error": _on_error_of(of_rows, paths),
+        "commit_every": of_rows.commit_every,
+        "resume": of_rows.resume,
+        "workers": of_rows.workers,
+        "rebuild": of_rows.rebuild,
+        "analyze": of_rows.analyze,
+    }
+    _refuse_parts(of_rows)
+    return LoadAsked(config, paths, of_rows.table, of_rows.schema, options, of_rows.dry_run)
 
 
 def _paths_of(files: Sequence[str]) -> list[Path]:
@@ -138,12 +120,13 @@ def _check_rejects(path: Path, paths: Sequence[Path]) -> None:
     refuse_to_overwrite(Rejecting(path), paths)
 
 
-def _refuse_parts(asked: LoadAsked) -> None:
-    if asked.is_in_parts and asked.dry_run:
+def _refuse_parts(options: RowOptions) -> None:
+    is_in_parts = options.commit_every is not None or options.resume is not None
+    if is_in_parts and options.dry_run:
         raise Usage("--dry-run rolls back at the end: leave out --commit-every and --resume.")
-    if asked.workers > 1 and asked.dry_run:
+    if options.workers > 1 and options.dry_run:
         raise Usage("--dry-run rolls back one transaction: leave out --workers.")
-    if asked.is_in_parts and asked.conflict.action in ("replace", "append_only_new"):
-        raise Usage(f"--on-conflict {asked.conflict.action} is one transaction: leave out --commit-every and --resume.")
-    if asked.is_in_parts and asked.rebuild:
+    if is_in_parts and options.on_conflict in ("replace", "append_only_new"):
+        raise Usage(f"--on-conflict {options.on_conflict} is one transaction: leave out --commit-every and --resume.")
+    if is_in_parts and options.rebuild:
         raise Usage("--rebuild is one transaction: leave out --commit-every and --resume.")

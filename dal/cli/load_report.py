@@ -15,7 +15,7 @@ from rich.table import Table as Shown
 from rich.text import Text
 from sqlalchemy import Table
 
-from dal.cli.failing import printable
+from dal.cli.printing import printable
 from dal.copy import CopyReport, Rejected
 
 # So many rejects are in the table; the JSON object has all that the report holds.

@@ -9,14 +9,15 @@ from typing import Any
 
 from sqlalchemy import Table, text
 
-from dal.cli.failing import FAILED, fail, printable, words
+from dal.cli.failing import FAILED, fail, words
 from dal.cli.interrupting import INTERRUPTED, Interruption, StandardInput
 from dal.cli.load_asked import LoadAsked
 from dal.cli.load_progress import shown
 from dal.cli.load_report import show, show_json
+from dal.cli.printing import printable
 from dal.cli.table import reflected, refuse_unknown
 from dal.cli.usage import Usage
-from dal.copy import CopyReport, OnProgress, Progress, copy_in
+from dal.copy import CopyOptions, CopyReport, OnProgress, Progress, copy_in
 from dal.database import Database
 from dal.transaction import Outcome, Transaction
 
@@ -55,18 +56,18 @@ class _Load:
         asked = self.asked
         async with Database(asked.config) as db:
             table = await reflected(db, asked.table, asked.schema)
-            refuse_unknown(table, "--key", asked.conflict.on)
-            refuse_unknown(table, "--update", asked.conflict.update or ())
-            refuse_unknown(table, "--rename", asked.rename.values())
+            refuse_unknown(table, "--key", asked.copy.conflict.on)
+            refuse_unknown(table, "--update", asked.copy.conflict.update or ())
+            refuse_unknown(table, "--rename", asked.copy.rename.values())
             with shown(printable(table.name)) as on_progress:
                 return await self._load(db, table, on_progress), table
 
     @property
     def interrupted(self) -> str:
         """What became of a load that was interrupted."""
-        if self.asked.is_in_parts:
+        if self.asked.copy.is_in_parts:
             return f"interrupted: the first {self.committed:,} records are settled and stay."
-        if self.asked.workers > 1:
+        if self.asked.copy.workers > 1:
             return "interrupted: everything is loaded, or nothing."
         outcome = Outcome.OPEN if self.transaction is None else self.transaction.outcome
         if outcome is Outcome.COMMITTED and not self.asked.dry_run:
@@ -80,7 +81,7 @@ class _Load:
             self.committed = progress.committed
             on_progress(progress)
 
-        if self.asked.is_in_parts or self.asked.workers > 1:
+        if self.asked.copy.is_in_parts or self.asked.copy.workers > 1:
             return await self._copy(db, table, told)
         self.transaction = db.begin(verify_commit=not self.asked.dry_run)
         async with self.transaction as session:
@@ -91,19 +92,5 @@ class _Load:
         return report
 
     async def _copy(self, target: Any, table: Table, told: OnProgress) -> CopyReport:
-        asked = self.asked
-        return await copy_in(
-            target,
-            table,
-            self.source,
-            rename=asked.rename,
-            on_conflict=asked.conflict,
-            on_error=asked.on_error,
-            commit_every=asked.commit_every,
-            resume=asked.resume,
-            workers=asked.workers,
-            rebuild=asked.rebuild,
-            analyze=asked.analyze,
-            form=asked.form,
-            on_progress=told,
-        )
+        options: CopyOptions = {**self.asked.options, "on_progress": told}
+        return await copy_in(target, table, self.source, **options)

@@ -14,7 +14,8 @@ from dal.cli.usage import Usage, near
 from dal.database import Database
 
 _ALL: Final = text(
-    "SELECT nspname, relname, pg_table_is_visible(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+    "SELECT nspname, relname, pg_catalog.pg_table_is_visible(c.oid) "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
     "WHERE relkind IN ('r', 'p', 'f', 'v') AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
     "ORDER BY 1, 2"
 )

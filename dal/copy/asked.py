@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement
 from dal.copy.report import OnProgress
 from dal.copy.text import Csv, Ndjson
 from dal.errors import CopyError
+from dal.sendable import LONGEST_NAME_BYTES, is_name
 
 # - error: the load fails, or rejects the record.
 # - skip: the row that is there stays.
@@ -76,6 +77,13 @@ class Rejecting:
     to: str | os.PathLike[str] | None = None
     at_most: int | None = None
     table: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.table is not None and not all(map(is_name, self.table.rsplit(".", 1))):
+            raise CopyError(
+                f"{self.table!r} is no name of a table for rejects: give up to {LONGEST_NAME_BYTES} bytes of text, "
+                "with the schema's name and a dot before it if it is not on the search path."
+            )
 
 
 class CopyOptions(TypedDict, total=False):

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, Table, Text, func, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, Table, Text, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.schema import CreateTable
 
+from dal.copy.making import make
 from dal.copy.records import Records
 from dal.errors import CopyError
 
@@ -48,13 +49,15 @@ class Checkpoint:
         """Read where it is, or note that it begins; raises `CopyError` if the name is another load's."""
         if self.name is None:
             return
-        await session.execute(CreateTable(_TABLE, if_not_exists=True))
-        found = (await session.execute(select(_TABLE).where(_TABLE.c.name == self.name))).first()
+        await make(session, _TABLE)
         own = {"target": target, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
+        here = select(_TABLE).where(_TABLE.c.name == self.name)
+        found = (await session.execute(here)).first()
         if found is None:
             values = {"name": self.name, "records": 0, "rows": 0, "is_done": False}
-            await session.execute(insert(_TABLE).values(values | own))
-            return
+            # Somebody may begin it at the same time: `claim` tells who goes on.
+            await session.execute(insert(_TABLE).values(values | own).on_conflict_do_nothing())
+            found = (await session.execute(here)).one()
         for what, value in own.items():
             known = getattr(found, what)
             if known != value:

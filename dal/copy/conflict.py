@@ -35,7 +35,7 @@ class Settlement:
 
     def not_new(self, staging: str, target: str) -> str:
         """Delete what is not behind the watermark; where there is no row, all of it is new."""
-        greatest = f"(SELECT max({self.watermark}) FROM {target})"
+        greatest = f"(SELECT pg_catalog.max({self.watermark}) FROM {target})"
         return f"DELETE FROM {staging} s WHERE {greatest} IS NOT NULL AND (s.{self.watermark} > {greatest}) IS NOT TRUE"
 
     def duplicates(self, staging: str, *, last: bool, is_known: bool) -> str:
@@ -57,7 +57,7 @@ class Settlement:
         keys = ", ".join(self.key.values())
         known = self._known(is_known=is_known)
         return (
-            f"SELECT min({RECORD}) AS one, max({RECORD}) AS other FROM {staging} WHERE {known} "
+            f"SELECT pg_catalog.min({RECORD}) AS one, pg_catalog.max({RECORD}) AS other FROM {staging} WHERE {known} "
             f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
         )
 

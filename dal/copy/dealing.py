@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 
 import pyarrow as pa
 
+from dal.copy.beside import Beside
 from dal.copy.records import Chunk, Records
 
 
@@ -25,10 +27,13 @@ class Part:
 
 
 class Dealer:
-    """Deals parts of *rows_each* records, or a chunk more; who asks while another is served waits."""
+    """Deals parts of *rows_each* records, or a chunk more; who asks while another is served waits.
 
-    def __init__(self, records: Records, wanted: pa.Schema, rows_each: int) -> None:
-        self._records, self._rows_each = records, rows_each
+    The source is read in *thread*, which must have ended before it is closed.
+    """
+
+    def __init__(self, records: Records, wanted: pa.Schema, rows_each: int, thread: Beside) -> None:
+        self._records, self._rows_each, self._thread = records, rows_each, thread
         self._chunks = records.chunks(wanted)
         self._turn = asyncio.Lock()
         self.dealt = 0
@@ -46,12 +51,9 @@ class Dealer:
     async def _drawn(self) -> Sequence[Chunk]:
         if isinstance(self._chunks, AsyncIterator):
             return await _some_async(self._chunks, self._rows_each)
-        # A cancelled task waits for the thread: the source must not be closed under it.
-        drawing = asyncio.ensure_future(asyncio.to_thread(_some, self._chunks, self._rows_each))
-        try:
-            return await asyncio.shield(drawing)
-        finally:
-            await asyncio.wait([drawing])
+        await self._thread.begin(partial(_some, self._chunks, self._rows_each))
+        drawn: Sequence[Chunk] = await self._thread.last()
+        return drawn
 
 
 def _some(chunks: Iterator[Chunk], rows_each: int) -> Sequence[Chunk]:

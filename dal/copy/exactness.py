@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 from uuid import UUID
@@ -61,7 +61,7 @@ def refuse_change(value: Any, kind: TypeEngine[Any]) -> None:
         _refuse_cut(value, kind)
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _taken_by(kinds: tuple[type[Any], ...]) -> tuple[type[Any], ...] | None:
     return next((taken for each, taken in _TAKEN if each in kinds), None)
 

@@ -157,8 +157,15 @@ def shown(value: Any) -> str | None:
         return str(value.name)
     try:
         return text_of(value, NullType())
-    except Misfit:
+    except (Misfit, RecursionError):
+        return _printed(value)
+
+
+def _printed(value: Any) -> str:
+    try:
         return repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply"
 
 
 def _with_defaults(plan: CopyPlan, batch: pa.RecordBatch) -> pa.RecordBatch:

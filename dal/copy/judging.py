@@ -39,7 +39,9 @@ class Judge:
 
     async def judge(self, publication: Publication, *, refers_to_itself: bool) -> Published:
         """Bring in all rows of a staging table that the server takes."""
-        (row,) = await ask(self.session, f"SELECT count(*) AS rows, max({ROW}) AS last FROM {publication.staging}")
+        (row,) = await ask(
+            self.session, f"SELECT count(*) AS rows, pg_catalog.max({ROW}) AS last FROM {publication.staging}"
+        )
         if not row["rows"]:
             return Published(0, 0, [])
         await ask(self.session, f"CREATE TEMPORARY TABLE {self.rejects} ({REASONS})")

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
-from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.again import as_texts, sent_again, texts_again
@@ -24,37 +23,19 @@ from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
 from dal.copy.judging import Published
 from dal.copy.ledger import Ledger
-from dal.copy.plan import CopyPlan, plan_copy
+from dal.copy.plan import CopyPlan
+from dal.copy.planning import is_staged
 from dal.copy.publishing import RECORD
 from dal.copy.rebuilding import Rebuilding
-from dal.copy.records import Records
 from dal.copy.sending import Into, send
 from dal.copy.staging import Staging
 from dal.copy.stream import ODD_EACH, Piece, up_to_end
-from dal.copy.target import real_types
-from dal.copy.translation import refuse_translation
 from dal.errors import CardinalityViolation, CopyError, DatabaseError
 
 # So many records are kept until the server has taken them, to be able to send them again.
 SEGMENT_ROWS: Final = 65_536
 # Two loads that look for what is new would each find what the other one brings.
-_ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
-
-
-async def planned(session: AsyncSession, table: Table, records: Records, asked: Asked) -> CopyPlan:
-    """Plan a load over the session's connection; raises `CopyError` if its tables have other names there."""
-    await refuse_translation(session)
-    real = await real_types(session, table)
-    return plan_copy(table, records, asked.rename, session.get_bind().dialect, real)
-
-
-def is_staged(asked: Asked, table: Table) -> bool:
-    """Tell whether all records must be there before the first is settled.
-
-    So it is, too, where some may be rejected for a parent that comes later.
-    """
-    refers_to_itself = any(key.column.table is table for key in table.foreign_keys)
-    return asked.workers > 1 or asked.conflict.is_staged or (asked.rejecting is not None and refers_to_itself)
+_ONE_BY_ONE: Final = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))"
 
 
 class Load:

@@ -14,11 +14,13 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.asked import Asked
+from dal.copy.beside import Beside
 from dal.copy.checkpoint import Checkpoint
 from dal.copy.dealing import Dealer, Part, TurnLost, Turns
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, is_staged, planned
+from dal.copy.load import SEGMENT_ROWS, Load
 from dal.copy.plan import CopyPlan
+from dal.copy.planning import is_staged, planned
 from dal.copy.records import Records
 from dal.copy.report import CopyReport
 from dal.copy.rest import rest_of
@@ -103,8 +105,13 @@ class _Parts:
         self.ledger.commit(last)
 
     async def _at_once(self) -> None:
-        dealer, turns = Dealer(self.records, self.plan.wanted, self._rows_each), Turns()
+        async with Beside() as thread:
+            turns = Turns()
+            await self._deal(Dealer(self.records, self.plan.wanted, self._rows_each, thread), turns)
+        if turns.error is not None:
+            raise turns.error
 
+    async def _deal(self, dealer: Dealer, turns: Turns) -> None:
         async def work() -> None:
             while turns.error is None:
                 number = dealer.dealt
@@ -115,12 +122,10 @@ class _Parts:
                     await self._staged(part, turns)
                 except TurnLost:
                     return
-                except Exception as error:  # raised below, when the parts before it have ended
+                except Exception as error:  # raised when the parts before it have ended
                     await turns.fail(number, error)
 
         await at_once(self.asked.workers, work)
-        if turns.error is not None:
-            raise turns.error
 
     async def _staged(self, part: Part, turns: Turns) -> None:
         async with self.database.writing() as session:

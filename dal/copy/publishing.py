@@ -70,7 +70,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT,
             named = COLUMN_NAME, broken = CONSTRAINT_NAME;
-        IF left(v.state, 2) IN ({", ".join(map(literal, NOT_A_ROWS))}) THEN
+        IF pg_catalog.left(v.state, 2) IN ({", ".join(map(literal, NOT_A_ROWS))}) THEN
             RAISE;
         END IF;
     END;
@@ -96,7 +96,7 @@ def _counting(publication: Publication, where: str) -> str:
 def _checks(publication: Publication, here: str) -> str:
     """Find the column of a text that is no value: the server names none."""
     return "\n    ".join(
-        f"""IF v.named = '' AND left(v.state, 2) = '22' THEN
+        f"""IF v.named = '' AND pg_catalog.left(v.state, 2) = '22' THEN
         BEGIN
             PERFORM {check} FROM {publication.staging} s WHERE {here};
         EXCEPTION WHEN data_exception THEN

@@ -17,10 +17,11 @@ from dal.copy.asking import ask
 # What has nothing that its definition does not say: no other tablespace, no mark of CLUSTER or of replication. Those of
 # a partitioned table belong to those of its partitions.
 _INDEXES: Final = """
-SELECT c.relname::text AS name, format('DROP INDEX %s', indexrelid::regclass) AS dropped,
-    pg_get_indexdef(indexrelid) AS made,
-    format('COMMENT ON INDEX %s IS %L', indexrelid::regclass, obj_description(indexrelid, 'pg_class')) AS said,
-    obj_description(indexrelid, 'pg_class') IS NOT NULL AS is_said
+SELECT c.relname::text AS name, pg_catalog.format('DROP INDEX %s', indexrelid::regclass) AS dropped,
+    pg_catalog.pg_get_indexdef(indexrelid) AS made,
+    pg_catalog.format('COMMENT ON INDEX %s IS %L', indexrelid::regclass,
+        pg_catalog.obj_description(indexrelid, 'pg_class')) AS said,
+    pg_catalog.obj_description(indexrelid, 'pg_class') IS NOT NULL AS is_said
 FROM pg_index JOIN pg_class c ON c.oid = indexrelid
 WHERE indrelid = $1::text::regclass AND NOT (indisunique OR indisexclusion OR indisclustered OR indisreplident)
     AND indisvalid AND relkind = 'i' AND reltablespace = 0
@@ -28,11 +29,14 @@ WHERE indrelid = $1::text::regclass AND NOT (indisunique OR indisexclusion OR in
 ORDER BY 1
 """
 _FOREIGN_KEYS: Final = """
-SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS dropped,
-    format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS made,
-    format('COMMENT ON CONSTRAINT %I ON %s IS %L', conname, conrelid::regclass, obj_description(oid, 'pg_constraint'))
+SELECT conname::text AS name,
+    pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS dropped,
+    pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname,
+        pg_catalog.pg_get_constraintdef(oid)) AS made,
+    pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', conname, conrelid::regclass,
+        pg_catalog.obj_description(oid, 'pg_constraint'))
         AS said,
-    obj_description(oid, 'pg_constraint') IS NOT NULL AS is_said
+    pg_catalog.obj_description(oid, 'pg_constraint') IS NOT NULL AS is_said
 FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'f' AND conparentid = 0
 ORDER BY 1
 """

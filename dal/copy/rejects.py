@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Protocol
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, Text, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.schema import CreateTable
 
 from dal.copy.asked import Asked, Rejecting
+from dal.copy.making import make
 from dal.copy.records import Broken
 from dal.copy.reject_form import RejectForm, form_of_rejects
 from dal.errors import CopyError
@@ -57,8 +57,16 @@ def refuse_to_overwrite(rejecting: Rejecting | None, sources: Sequence[Path]) ->
     """Raise `CopyError` if a file of rejects is one of those that are loaded."""
     to = None if rejecting is None or rejecting.to is None else Path(rejecting.to)
     for path in () if to is None else (to, reasons_of(to)):
-        if path.exists() and any(each.exists() and path.samefile(each) for each in sources):
+        if _is_one_of(path, sources):
             raise CopyError(f"rejected records would overwrite {path}, which is loaded: give another name.")
+
+
+def _is_one_of(path: Path, sources: Sequence[Path]) -> bool:
+    try:
+        return path.exists() and any(each.exists() and path.samefile(each) for each in sources)
+    except OSError as error:  # its name is too long, for one
+        said = (error.strerror or type(error).__name__).lower()
+        raise CopyError(f"rejected records cannot be written to {path}: {said}. Nothing was loaded.") from error
 
 
 class _RejectFiles:
@@ -102,19 +110,21 @@ def _settled_bytes(reasons: Path, settled: int) -> tuple[int, int]:
     if settled and reasons.exists():
         for line in reasons.read_bytes().splitlines(keepends=True):
             known = _known(line)
-            if known is None or known["record"] > settled:
+            if known is None or known[0] > settled:
                 break
-            record_bytes, reason_bytes = known["end_bytes"], reason_bytes + len(line)
+            record_bytes, reason_bytes = known[1], reason_bytes + len(line)
     return record_bytes, reason_bytes
 
 
-def _known(line: bytes) -> Mapping[str, Any] | None:
-    """Read a reason; None if it was cut off in the middle."""
+def _known(line: bytes) -> tuple[int, int] | None:
+    """Read the record and the `end_bytes` of a reason; None if it was cut off in the middle, or is no reason."""
     try:
-        found: Mapping[str, Any] = json.loads(line)
-    except ValueError:
+        found: Any = json.loads(line)
+        record, end_bytes = found["record"], found["end_bytes"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return found if line.endswith(b"\n") else None
+    is_reason = type(record) is int and type(end_bytes) is int and record > 0 and end_bytes >= 0
+    return (record, end_bytes) if is_reason and line.endswith(b"\n") else None
 
 
 def _open_at(path: Path, size: int) -> BinaryIO:
@@ -124,8 +134,13 @@ def _open_at(path: Path, size: int) -> BinaryIO:
     except OSError as error:
         said = (error.strerror or type(error).__name__).lower()
         raise CopyError(f"rejected records cannot be written to {path}: {said}. Nothing was loaded.") from error
-    file.truncate(size)
+    if file.seek(0, os.SEEK_END) < size:
+        file.close()
+        raise CopyError(
+            f"{path} is shorter than what was rejected before the load was ended: put it back, or give another name."
+        )
     file.seek(size)
+    file.truncate()
     return file
 
 
@@ -145,7 +160,7 @@ class _RejectTable:
     async def settle(self, session: AsyncSession) -> None:
         """Insert them; the table is made with the first."""
         if self._broken:
-            await session.execute(CreateTable(self._table, if_not_exists=True))
+            await make(session, self._table)
             await session.execute(insert(self._table), [_row(each) | self._own for each in self._broken])
         self._broken.clear()
 

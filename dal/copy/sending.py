@@ -41,7 +41,8 @@ async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], 
     try:
         async with driver_in_transaction(session) as driver, _ended_by_loss(driver):
             name = f"{into.schema}.{into.name}" if into.schema else into.name
-            with statement_sent(f"COPY {name} FROM STDIN") as statement:
+            sent_text = f"COPY {name} FROM STDIN"
+            with statement_sent(sent_text) as statement:
                 try:
                     async with aclosing(_data(pieces, driver, into, sent, tell)) as data:
                         tag = await driver.copy_to_table(
@@ -54,6 +55,7 @@ async def send(session: AsyncSession, into: Into, pieces: AsyncIterator[Piece], 
                 except asyncpg.PostgresError as error:
                     # Which goes no further: it may hold the value.
                     where = getattr(error, "context", None) or ""
+                    vars(error).update(query=sent_text)  # as asyncpg does for other statements
                     raise
                 rows = int(tag.removeprefix("COPY "))
                 if statement:

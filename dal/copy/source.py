@@ -38,6 +38,10 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 
 
+# What Arrow says of a file that is none, or of kinds that it does not know; of names that are no UTF-8 Python does.
+_UNREADABLE: Final = (pa.ArrowException, OSError, UnicodeError)
+
+
 @asynccontextmanager
 async def open_source(source: Source, positions: Sequence[str], form: Csv | Ndjson | None) -> AsyncGenerator[Records]:
     """Open *source*; a file is closed at the end.
@@ -97,9 +101,10 @@ def _texts(inputs: Sequence[Input], form: Csv | Ndjson | None) -> AbstractContex
 def _open_parquets(paths: Sequence[Path]) -> Generator[Records]:
     with ExitStack() as stack:
         files = [stack.enter_context(_open_parquet(path)) for path in paths]
-        schema = files[0].schema_arrow
-        for path, file in zip(paths, files, strict=True):
-            if not file.schema_arrow.equals(schema):
+        schemas = [_schema_of(file, path) for path, file in zip(paths, files, strict=True)]
+        schema = schemas[0]
+        for path, each in zip(paths, schemas, strict=True):
+            if not each.equals(schema):
                 raise CopyError(f"{path} has other columns than {paths[0]}: load files of one kind at a time.")
         total = sum(file.metadata.num_rows for file in files)
 
@@ -128,16 +133,31 @@ def _open_parquet(path: Path) -> Any:
         return pq.ParquetFile(path, pre_buffer=False)
     except FileNotFoundError as error:
         raise CopyError(f"there is no file {path}.") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CopyError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+    except _UNREADABLE as error:
+        raise _no_parquet(path, error) from error
+
+
+def _schema_of(file: Any, path: Path) -> pa.Schema:
+    try:
+        return file.schema_arrow
+    except _UNREADABLE as error:
+        raise _no_parquet(path, error) from error
+
+
+def _no_parquet(path: Path, error: Exception) -> CopyError:
+    return CopyError(f"{path} cannot be read as Parquet: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _batches_of(file: Any, columns: list[str], path: str | os.PathLike[str]) -> Iterator[pa.RecordBatch]:
     try:
         # Arrow's own threads would each keep memory of their own, and the server is the slower side anyway.
         yield from file.iter_batches(batch_size=CHUNK_ROWS, columns=columns, use_threads=False)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CopyError(f"{os.fspath(path)} cannot be read to its end: {str(error).splitlines()[0]}") from error
+    except _UNREADABLE as error:
+        raise CopyError(f"{os.fspath(path)} cannot be read to its end: {_first_line(error)}") from error
 
 
 def _chunks_of(table: pa.Table) -> list[pa.RecordBatch]:

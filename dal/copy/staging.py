@@ -131,7 +131,7 @@ class Staging:
             if not is_of_a_row(error):
                 raise
         names = ", ".join((RECORD, *self.columns.values()))
-        last = f"(SELECT coalesce(max({ROW}), 0) FROM {self.suspect})"
+        last = f"(SELECT coalesce(pg_catalog.max({ROW}), 0) FROM {self.suspect})"
         await ask(
             self.session,
             f"INSERT INTO {self.suspect} ({ROW}, {names}) "

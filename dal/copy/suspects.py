@@ -22,21 +22,24 @@ SELECT 'not null' AS kind, ARRAY[attname::text] AS columns, NULL AS said, NULL::
     false AS is_own
 FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND attnotnull AND NOT attisdropped
 UNION ALL
-SELECT 'check', (SELECT array_agg(name) FROM names WHERE attrelid = conrelid AND attnum = ANY (conkey)),
-    pg_get_expr(conbin, conrelid), NULL, NULL, false
+SELECT 'check', (SELECT pg_catalog.array_agg(name) FROM names WHERE attrelid = conrelid AND attnum = ANY (conkey)),
+    pg_catalog.pg_get_expr(conbin, conrelid), NULL, NULL, false
 FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'c'
 UNION ALL
 SELECT 'foreign key',
-    (SELECT array_agg(name ORDER BY place) FROM unnest(conkey) WITH ORDINALITY AS k (attnum, place)
+    (SELECT pg_catalog.array_agg(name ORDER BY place)
+        FROM pg_catalog.unnest(conkey) WITH ORDINALITY AS k (attnum, place)
         JOIN names USING (attnum) WHERE attrelid = conrelid),
     NULL, confrelid::regclass::text,
-    (SELECT array_agg(name ORDER BY place) FROM unnest(confkey) WITH ORDINALITY AS k (attnum, place)
+    (SELECT pg_catalog.array_agg(name ORDER BY place)
+        FROM pg_catalog.unnest(confkey) WITH ORDINALITY AS k (attnum, place)
         JOIN names USING (attnum) WHERE attrelid = confrelid), confrelid = conrelid
 FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'f'
 UNION ALL
-SELECT 'unique', (SELECT array_agg(name) FROM names WHERE attrelid = indrelid AND attnum = ANY (indkey)),
-    pg_get_expr(indpred, indrelid), NULL,
-    (SELECT array_agg(pg_get_indexdef(indexrelid, n, true) ORDER BY n) FROM generate_series(1, indnkeyatts) AS n), false
+SELECT 'unique', (SELECT pg_catalog.array_agg(name) FROM names WHERE attrelid = indrelid AND attnum = ANY (indkey)),
+    pg_catalog.pg_get_expr(indpred, indrelid), NULL,
+    (SELECT pg_catalog.array_agg(pg_catalog.pg_get_indexdef(indexrelid, n, true) ORDER BY n)
+        FROM pg_catalog.generate_series(1, indnkeyatts) AS n), false
 FROM pg_index WHERE indrelid = $1::text::regclass AND indisunique
 """
 

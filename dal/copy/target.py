@@ -16,7 +16,7 @@ from dal.errors import CopyError
 
 # The types of a table's columns, without lengths: to assign a value checks these, and to cast to them would cut it.
 _TYPES: Final = """
-SELECT attname::text AS name, format_type(atttypid, -1) AS type FROM pg_attribute
+SELECT attname::text AS name, pg_catalog.format_type(atttypid, -1) AS type FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
 """
 
@@ -32,12 +32,12 @@ FROM pg_attribute CROSS JOIN LATERAL (
     )
     SELECT * FROM of WHERE typtype <> 'd'
 ) base
-WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped
+WHERE attrelid = pg_catalog.to_regclass($1::text) AND attnum > 0 AND NOT attisdropped
 """
 
 # Those that may wait for the end of the transaction before they refuse a row, and those that do unless told.
 _DEFERRABLE: Final = """
-SELECT format('%I.%I', nspname, conname) AS name, condeferred FROM pg_constraint
+SELECT pg_catalog.format('%I.%I', nspname, conname) AS name, condeferred FROM pg_constraint
 JOIN pg_namespace n ON n.oid = connamespace WHERE conrelid = $1::text::regclass AND condeferrable
 """
 
@@ -45,12 +45,13 @@ JOIN pg_namespace n ON n.oid = connamespace WHERE conrelid = $1::text::regclass 
 _HABITS: Final = """
 SELECT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::text::regclass AND ev_type = '3') AS has_rules,
     EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (
-        SELECT relid FROM pg_partition_tree($1::text::regclass) UNION ALL SELECT $1::text::regclass
+        SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass) UNION ALL SELECT $1::text::regclass
     )) AS has_triggers
 """
 # Unique indexes of some columns for which NULLs are the same; there are none before version 15.
 _SAME_NULLS: Final = """
-SELECT 1 FROM pg_index i WHERE indrelid = $1::text::regclass AND to_jsonb(i) ->> 'indnullsnotdistinct' = 'true'
+SELECT 1 FROM pg_index i
+WHERE indrelid = $1::text::regclass AND pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true'
     AND $2::text[] = ARRAY(
         SELECT attname::text COLLATE "C" FROM pg_attribute
         WHERE attrelid = indrelid AND attnum = ANY (indkey) ORDER BY 1

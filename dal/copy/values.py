@@ -23,7 +23,9 @@ Make: TypeAlias = Callable[[Any], pa.Array]
 pc: Final[Any] = compute
 
 # What says that a value is not of a type, here, in Arrow and in SQLAlchemy.
-MISFITS: Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
+MISFITS: Final = (
+    pa.ArrowException, ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RecursionError
+)  # fmt: skip
 
 BYTES: Final = (bytes, bytearray, memoryview)
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dal.copy.asked import Asked
 from dal.copy.ledger import Ledger
-from dal.copy.load import Load, planned
+from dal.copy.load import Load
+from dal.copy.planning import planned
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.stream import Stream

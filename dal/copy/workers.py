@@ -1,7 +1,7 @@
 """A load by several connections at once: all of it is published by one transaction, or nothing.
 
 They share a table without a log, called `dal_load_...`, which is dropped at the end. Where the process or the server
-ends in the middle, the table is left behind, and nothing of it in the target.
+ends in the middle, the table is left behind, and nothing of it in the target; a load an hour later drops it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from contextlib import aclosing
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from sqlalchemy import Table
 
+from dal.copy.abandoned import drop_abandoned, new_name
 from dal.copy.asked import Asked
 from dal.copy.ledger import Ledger
-from dal.copy.load import SEGMENT_ROWS, Load, planned
+from dal.copy.load import SEGMENT_ROWS, Load
 from dal.copy.plan import CopyPlan
+from dal.copy.planning import planned
 from dal.copy.records import Chunk, Records
 from dal.copy.report import CopyReport
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.staging import Staging
 from dal.copy.stream import Stream
-from dal.session import SessionSource
+from dal.session import SessionSource, driver_in_transaction
 
 T = TypeVar("T")
 
@@ -34,9 +35,11 @@ T = TypeVar("T")
 async def copy_in_by_workers(database: SessionSource, table: Table, source: Source, asked: Asked) -> CopyReport:
     """Stream *source* into *table* over several connections; each reads, fits and encodes in a thread of its own."""
     started = time.perf_counter()
-    shared = f"dal_load_{uuid4().hex[:12]}"
+    shared = new_name()
     async with open_source(source, positions_of(table), asked.form) as records:
         async with database.writing() as session:
+            async with driver_in_transaction(session) as driver:
+                await drop_abandoned(driver)
             plan = await planned(session, table, records, asked)
             await Staging(session, plan, shared).make_typed(shared=True)
         try:

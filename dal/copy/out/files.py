@@ -5,6 +5,7 @@ Refuses: knowing formats.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -105,7 +106,9 @@ def _replacing(path: Path) -> Generator[BinaryIO]:
 def _regular(path: Path) -> os.stat_result | None:
     try:
         found = path.stat()
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # which would not show before all is written
+            raise CopyError(f"{path} cannot be written: its name is too long. Nothing was read.") from error
         return None  # what it is will show when it is opened
     if not stat.S_ISREG(found.st_mode):
         raise CopyError(f"{path} is no regular file, which could be replaced: open it yourself, and give the stream.")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from dal.copy.out.batches import Batches, Column
 from dal.copy.out.files import COMPRESSIONS, Counted, Target, compressing
 from dal.errors import CopyError
+from dal.sendable import is_sendable
 
 Compression: TypeAlias = Literal["gzip", "zstd"]
 
@@ -52,6 +53,9 @@ class CsvOut:
             value = getattr(self, name)
             if value is not None and (len(value) != 1 or not value.isascii() or value in _NOT_SINGLE):
                 raise CopyError(f"{name}={value!r} of a CSV must be one ASCII character, and no end of a line.")
+        for name in ("null", "encoding"):
+            if not is_sendable(getattr(self, name)):
+                raise CopyError(f"{name}={getattr(self, name)!r} of a CSV must be a text, without a NUL in it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +197,7 @@ class _Ndjson(Writer):
         # Without the star, a column called s would be meant.
         line = "pg_catalog.row_to_json(s.*)::text"
         if self._may_break:
-            line = f"pg_catalog.translate({line}, chr(10) || chr(13), '  ')"
+            line = f"pg_catalog.translate({line}, pg_catalog.chr(10) || pg_catalog.chr(13), '  ')"
         return f"SELECT {line} FROM ({sql}) AS s"  # noqa: S608 # ours, of a SELECT
 
     def write(self, block: bytes) -> None:

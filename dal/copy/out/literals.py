@@ -68,11 +68,11 @@ def _asking(kinds: Sequence[str]) -> str:
     A list of outputs is worked off from left to right, and OFFSET keeps the inner one apart.
     """
     # format() takes the type's own output, as a cast to text need not.
-    texts = ", ".join(f"format('%L', ${place}::{kind})" for place, kind in enumerate(kinds, 1))
+    texts = ", ".join(f"pg_catalog.format('%L', ${place}::{kind})" for place, kind in enumerate(kinds, 1))
     # An array, for there may be no more than 1,664 columns.
-    before = ", ".join(f"current_setting('{name}') AS {name}" for name in _EXACT)
-    change = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _EXACT.items())
-    restore = ", ".join(f"set_config('{name}', s.{name}, true)" for name in _EXACT)
+    before = ", ".join(f"pg_catalog.current_setting('{name}') AS {name}" for name in _EXACT)
+    change = ", ".join(f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in _EXACT.items())
+    restore = ", ".join(f"pg_catalog.set_config('{name}', s.{name}, true)" for name in _EXACT)
     return f"SELECT ARRAY[{texts}]::text[], {restore} FROM (SELECT {before}, {change} OFFSET 0) AS s"  # noqa: S608 # names only
 
 

@@ -16,6 +16,7 @@ from dal.copy.text.form import Csv, check_dates, check_names, formats_of
 from dal.copy.text.grammar import Grammar
 from dal.copy.text.inputs import Input, TextFile, open_text, suffix_of, sum_of_bytes
 from dal.copy.text.parse import Block, Parser, header_names
+from dal.copy.text.unfit import readable
 from dal.errors import CopyError
 
 
@@ -130,7 +131,7 @@ def _check_same(first: _Delimited, other: _Delimited) -> None:
 
 
 def _not_closed(parser: Parser, data: bytes, number: int, name: str) -> Block:
-    line = data.decode(errors="replace").rstrip("\r\n")
+    line = readable(data).rstrip("\r\n")
     broken = Broken(number, f"a quote that is not closed at the end of {name}", line=line)
     return Block(parser.nothing, range(0), [broken])
 

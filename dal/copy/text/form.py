@@ -96,6 +96,8 @@ def formats_of(dates: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str,
     if not _is_mapping(dates):
         raise CopyError(f"dates is {dates!r}: give the formats of each column by its name.")
     formats = {name: _texts(f"dates[{name!r}]", given) for name, given in dates.items()}
+    if not all(map(_is_text, formats)):
+        raise CopyError("dates has a name that is no text: give the formats of each column by its name.")
     for name, given in formats.items():
         if not given or not all(given):
             raise CopyError(f"dates has no format for {name!r}: give one of strptime, such as '%d.%m.%Y'.")
@@ -125,7 +127,14 @@ def _is_mapping(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Tell a text from other values, and from one with half of a surrogate pair, which no file can have."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_character(value: object) -> bool:

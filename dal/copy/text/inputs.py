@@ -84,6 +84,15 @@ def resolve(source: str | os.PathLike[str]) -> list[Path]:
     `**` stands for any folders. A file whose name looks like a pattern is that file. "-" is the standard input.
     """
     path = Path(source)
+    try:
+        return _resolved(path)
+    except OSError as error:
+        raise CopyError(
+            f"the file cannot be looked for: {error.strerror}. Its name has {len(str(path))} characters."
+        ) from error
+
+
+def _resolved(path: Path) -> list[Path]:
     if path.is_dir():
         raise CopyError(f"{path} is a folder: give a pattern such as {path / '*.csv'}.")
     if str(path) == "-" or path.exists():

@@ -86,9 +86,12 @@ def _names(blocks: Iterator[_Lines], head: list[_Lines]) -> tuple[str, ...]:
         for line in block.lines:
             number += 1
             fields = _read(line, number)
-            if not isinstance(fields, Broken):
+            if isinstance(fields, Broken):
+                reason = f"line {number} has {fields.reason}"
+            elif fields:
                 return tuple(fields)
-            reason = f"line {number} has {fields.reason}"
+            else:
+                reason = f"line {number} has an object without keys"
         if number >= CHUNK_ROWS:
             break
     raise CopyError(f"no JSON object names the columns: {reason}. Give a file with an object on each line.")

@@ -16,7 +16,7 @@ from pyarrow import csv
 from dal.copy.records import CHUNK_ROWS, Broken, Chunk
 from dal.copy.text.form import Csv
 from dal.copy.text.grammar import Grammar
-from dal.copy.text.unfit import marked, shown, without_unfit
+from dal.copy.text.unfit import marked, readable, shown, without_unfit
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -114,7 +114,7 @@ class Parser:
         return end if len(self._names) > 1 else end + self._form.delimiter.encode()
 
     def _ragged(self, row: Any, first: int, lines: list[bytes] | None, mark: str | None) -> Broken:
-        line = row.text if lines is None else lines[row.number - 1].decode(errors="replace").rstrip("\r\n")
+        line = row.text if lines is None else readable(lines[row.number - 1]).rstrip("\r\n")
         reason = f"{row.actual_columns} fields instead of {row.expected_columns}"
         return Broken(first + row.number - 1, reason, line=shown(line, mark))
 

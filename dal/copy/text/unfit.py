@@ -34,6 +34,11 @@ def marked(data: bytes) -> tuple[bytes, str | None]:
     return _NO_TEXT.sub(mark, text).encode(), mark
 
 
+def readable(data: bytes) -> str:
+    """Give *data* as `shown` does."""
+    return _NO_TEXT.sub("\ufffd", data.decode(errors="surrogateescape"))
+
+
 def shown(text: str, mark: str | None) -> str:
     """Give *text* as a reader may have it: with U+FFFD for each byte that is none."""
     return text if mark is None else text.replace(mark, "\ufffd")
