@@ -90,7 +90,10 @@ class Rounds:
 
     async def run(self, name: str, migrate: Callable[[], Awaitable[object]]) -> float:
         """Report, migrate and insert at once; gives the seconds from the migration's begin to its end."""
-        async with _connected(self.server) as report, asyncpg.create_pool(self._dsn, min_size=60, max_size=60) as pool:
+        async with (
+            _connected(self.server) as report,
+            asyncpg.create_pool(_dsn(self.server), min_size=60, max_size=60) as pool,
+        ):
             await report.execute("DROP TABLE IF EXISTS busy, alembic_version; CREATE TABLE busy (id int)")
             await report.execute("BEGIN; SELECT * FROM busy")
             started = time.perf_counter()
@@ -105,10 +108,6 @@ class Rounds:
             self.after_s.setdefault(name, []).append(time.perf_counter() - ended)
             self.waits_ms.setdefault(name, []).extend(await asyncio.gather(*inserts))
         return time.perf_counter() - started
-
-    @property
-    def _dsn(self) -> str:
-        return _dsn(self.server)
 
 
 def _dsn(server: EmbeddedServer) -> str:

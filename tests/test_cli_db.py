@@ -166,3 +166,9 @@ def test_without_a_database_there_is_one_line(noted):
 
 def test_without_migrations_there_is_one_line(noted):
     assert "there is no nowhere.ini" in _one_line(noted("upgrade", "--ini", "nowhere.ini"), 2)
+
+
+async def test_a_message_of_any_words_makes_a_revision_that_can_be_read(db):
+    done = db("revision", "-m", 'C:\\Users say """hi"""', "--rev-id", "0001")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert db("upgrade").returncode == 0

@@ -293,13 +293,15 @@ async def test_a_database_that_is_lent_is_empty_before_and_after(live, look, rev
         await check(live, ini=revisions.ini, scratch=live.config.url)
 
 
-async def test_an_env_that_connects_by_itself_is_refused_before_it_migrates(live, look, tmp_path, empty_database_url):
+async def test_an_env_that_connects_by_itself_is_refused_before_it_migrates(
+    live, look, tmp_path, empty_database_url, monkeypatch
+):
     revisions = Revisions(tmp_path)
     revisions.add("1", BASE)
-    url = empty_database_url.render_as_string(hide_password=False)
+    monkeypatch.setenv("SHOP_URL", empty_database_url.render_as_string(hide_password=False))
     (tmp_path / "env.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import context\n"
-        f"engine = sa.create_engine({url!r}, poolclass=sa.pool.NullPool)\n"
+        "import os\nimport sqlalchemy as sa\nfrom alembic import context\n"
+        "engine = sa.create_engine(os.environ['SHOP_URL'], poolclass=sa.pool.NullPool)\n"
         "with engine.connect() as connection:\n    context.configure(connection=connection, target_metadata=None)\n"
         "    with context.begin_transaction():\n        context.run_migrations()\n"
     )

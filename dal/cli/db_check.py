@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dal.cli.db_options import INI, AsJson, Ini, Url, database_of
+from dal.cli.database_url import database_of
+from dal.cli.db_options import INI, AsJson, Ini, Url
 
 if TYPE_CHECKING:
     from dal.migrations.drift import Drift
@@ -65,7 +66,7 @@ def _show(drift: Drift) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from dal.cli.failing import printable
+    from dal.cli.printing import printable
 
     console = Console(highlight=False)
     console.print(Text(printable(drift.summary)))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dal.cli.database_url import database_of
 from dal.cli.db_check import check
 from dal.cli.db_lint import lint
 from dal.cli.db_options import (
@@ -18,9 +19,9 @@ from dal.cli.db_options import (
     Schemas,
     Url,
     Wait,
-    database_of,
     options_of,
 )
+from dal.cli.usage import Usage
 
 app = typer.Typer(
     help="Migrations, by Alembic: one process at a time, and never in the way of others.\n\n"
@@ -82,6 +83,8 @@ def upgrade(  # noqa: PLR0913, PLR0917 # a command's options, which typer gives 
     from dal.migrations import upgrade as do
 
     if sql:
+        if schema:
+            raise Usage("--sql writes nothing for a --schema: run the script with SET search_path, or leave --sql out.")
         typer.echo(offline_sql(revision, ini=ini), nl=False)
         return
     moved(Move(do, revision, database_of(url), options_of(ini, lock_timeout, give_up_after, wait), schema or []))

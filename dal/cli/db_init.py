@@ -33,7 +33,7 @@ from {module} import {name}
 run_env({metadata})
 '''
 _TEMPLATE: Final = '''\
-"""${message}
+"""${message.translate({34: "'", 92: "/"})}
 
 Revision: ${up_revision}, after ${down_revision | comma,n}; made on ${create_date}
 """

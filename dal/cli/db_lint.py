@@ -51,7 +51,7 @@ def _show(found: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from dal.cli.failing import printable
+    from dal.cli.printing import printable
 
     console = Console(highlight=False, soft_wrap=True)
     for each in found:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dal.cli.failing import carried_out, printable
+from dal.cli.failing import carried_out
+from dal.cli.printing import printable
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.migrations.migrator import LOCK
@@ -18,13 +19,15 @@ from dal.migrations.migrator import LOCK
 # Of this database: those who wait, and those for whom they wait.
 _WAITS: Final = """
     WITH waits AS (
-        SELECT pid, unnest(pg_blocking_pids(pid)) AS blocked_by FROM pg_stat_activity
-        WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+        SELECT pid, pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) AS blocked_by FROM pg_stat_activity
+        WHERE datname = current_database() AND pg_catalog.cardinality(pg_catalog.pg_blocking_pids(pid)) > 0
     )
     SELECT a.pid, a.application_name AS application, a.state,
-        (SELECT array_agg(DISTINCT blocked_by ORDER BY blocked_by) FROM waits w WHERE w.pid = a.pid) AS blocked_by,
+        (SELECT pg_catalog.array_agg(DISTINCT blocked_by ORDER BY blocked_by)
+            FROM waits w WHERE w.pid = a.pid) AS blocked_by,
         extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS transaction_s,
-        extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS statement_s, left(a.query, 200) AS statement
+        extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS statement_s,
+        pg_catalog.left(a.query, 200) AS statement
     FROM pg_stat_activity a
     WHERE a.pid IN (SELECT pid FROM waits UNION SELECT blocked_by FROM waits) ORDER BY a.xact_start NULLS LAST
 """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import typer
 
+from dal.cli.db_losing import losses
 from dal.cli.failing import carried_out
 from dal.cli.usage import Usage
 from dal.config import DatabaseConfig
@@ -16,13 +17,8 @@ from dal.database import Database
 from dal.errors import MigrationError
 from dal.migrations import current
 from dal.migrations.runner import offline_downgrade_sql
+from dal.migrations.version_table import version_table
 
-# What loses rows or values; a type that is changed may.
-_LOSING: Final = re.compile(
-    r"^\s*(?:DROP (?:TABLE|SCHEMA|MATERIALIZED VIEW|TYPE)|TRUNCATE|DELETE|UPDATE"
-    r"|ALTER TABLE .*(?:DROP COLUMN|ALTER COLUMN .* TYPE)).*?(?=;|$)",
-    re.IGNORECASE | re.MULTILINE,
-)
 _SHOWN: Final = 10
 
 
@@ -40,12 +36,18 @@ def agreed(config: DatabaseConfig, ini: Path, revision: str, schemas: list[str])
 
 
 async def _losses(config: DatabaseConfig, ini: Path, revision: str, schemas: list[str]) -> list[str]:
+    """List what is lost in any of the schemas, of which each may be elsewhere."""
     async with Database(config) as db:
-        at = await current(db, schema=schemas[0] if schemas else None)
-    if not at:
-        return []
+        named: Sequence[str | None] = schemas or [None]
+        each_at = {await current(db, schema=schema, ini=ini): None for schema in named}
+    versions, _ = version_table(ini)
+    return list(dict.fromkeys(loss for at in each_at if at for loss in _lost_from(at, ini, revision, versions)))
+
+
+def _lost_from(at: tuple[str, ...], ini: Path, revision: str, versions: str) -> list[str]:
     try:
         sql = offline_downgrade_sql(f"{','.join(at)}:{revision}", ini=ini)
-    except MigrationError as error:
-        return [f"what cannot be told before: {error}"]
-    return [" ".join(found[0].split()) for found in _LOSING.finditer(sql) if "alembic_version" not in found[0]]
+    except Exception as error:  # a revision that wants rows may raise anything when there are none
+        said = str(error) if isinstance(error, MigrationError) else type(error).__name__
+        return [f"what cannot be told before: {said}"]
+    return losses(sql, versions)

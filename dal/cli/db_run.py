@@ -13,6 +13,7 @@ from dal.cli.failing import carried_out
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.migrations import MigrationOptions, current, for_each_schema, new_revision
+from dal.migrations.options import ini_of
 from dal.migrations.schemas import Migration
 
 
@@ -33,9 +34,9 @@ class Move:
         async with Database(self.config) as db:
             if self.schemas:
                 await for_each_schema(db, self.schemas, self.do, self.revision, **options)
-                return await current(db, schema=self.schemas[-1])
+                return await current(db, schema=self.schemas[-1], ini=ini_of(self.options))
             await self.do(db, self.revision, **options)
-            return await current(db)
+            return await current(db, ini=ini_of(self.options))
 
     def _note(self, revision: str) -> None:
         self.run.append(revision)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
+from alembic.script import ScriptDirectory
 from rich.console import Console
 from rich.table import Table
 
@@ -14,12 +15,15 @@ from dal.cli.failing import FAILED, carried_out
 from dal.config import DatabaseConfig
 from dal.database import Database
 from dal.migrations import current, history
+from dal.migrations.heads import is_at_head
+from dal.migrations.options import config_of
 
 
 def show_current(config: DatabaseConfig, ini: Path, schemas: Sequence[str], *, as_json: bool) -> int:
     """Print the revisions of each schema; gives the exit code."""
-    heads = {each.revision for each in history(ini=ini) if each.is_head}
-    found = carried_out(_current(config, schemas), interrupted="interrupted.")
+    script = ScriptDirectory.from_config(config_of({"ini": ini}))
+    heads = script.get_heads()
+    found = carried_out(_current(config, ini, schemas), interrupted="interrupted.")
     if as_json:
         typer.echo(
             json.dumps({"heads": sorted(heads), "at": [{"schema": name, "revisions": at} for name, at in found]})
@@ -27,15 +31,17 @@ def show_current(config: DatabaseConfig, ini: Path, schemas: Sequence[str], *, a
     else:
         for name, at in found:
             where = f"{name}: " if name else ""
-            behind = "" if set(at) == heads else f"; the code is at {', '.join(sorted(heads)) or 'no revision'}"
+            behind = "" if is_at_head(script, at) else f"; the code is at {', '.join(sorted(heads)) or 'no revision'}"
             typer.echo(f"{where}{', '.join(at) or 'base'}{behind}")
-    return 0 if all(set(at) == heads for _, at in found) else FAILED
+    return 0 if all(is_at_head(script, at) for _, at in found) else FAILED
 
 
-async def _current(config: DatabaseConfig, schemas: Sequence[str]) -> list[tuple[str | None, tuple[str, ...]]]:
+async def _current(
+    config: DatabaseConfig, ini: Path, schemas: Sequence[str]
+) -> list[tuple[str | None, tuple[str, ...]]]:
     names: Sequence[str | None] = schemas or [None]
     async with Database(config) as db:
-        return [(schema, await current(db, schema=schema)) for schema in names]
+        return [(schema, await current(db, schema=schema, ini=ini)) for schema in names]
 
 
 def show_history(ini: Path, *, as_json: bool) -> None:

@@ -23,7 +23,7 @@ _SHOWN: Final = 120
 _BLOCKERS: Final = """
     SELECT pid, application_name, usename, state,
            extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age_s, query
-    FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids($1)) ORDER BY xact_start NULLS LAST
+    FROM pg_stat_activity WHERE pid = ANY (pg_catalog.pg_blocking_pids($1)) ORDER BY xact_start NULLS LAST
 """
 
 

@@ -9,22 +9,23 @@ from typing import Any, Final, TypedDict, Unpack
 
 from alembic import context
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
 
 from dal.config import DatabaseConfig, parse_url
 from dal.database import Database
+from dal.errors import MigrationError
 from dal.migrations.migrator import migrator
 from dal.migrations.operations import PLUGINS
 from dal.migrations.options import Patience
+from dal.migrations.plan import Plan
 from dal.pool_config import PoolConfig
 
 # What `dal.migrations` puts into the attributes of a configuration.
 CONNECTION: Final = "connection"
 SCHEMA: Final = "schema"
 REVISED: Final = "revised"
-
-# Commands of Alembic that change the database.
-_CHANGING: Final = frozenset({"upgrade", "downgrade", "stamp"})
+PLAN: Final = "plan"
 
 
 class EnvOptions(TypedDict, total=False):
@@ -58,6 +59,7 @@ def run_env(target_metadata: MetaData | Sequence[MetaData], **options: Unpack[En
     if context.is_offline_mode():
         environment.render()
     else:
+        _refuse_a_running_loop()
         asyncio.run(environment.connect_and_run())
 
 
@@ -89,14 +91,19 @@ class _Environment:
             connection.commit()
             connection.dialect.default_schema_name = self._schema
         context.configure(connection=connection, on_version_apply=revised, **self._configured)
+        plan: Plan | None = context.config.attributes.get(PLAN)
+        if plan is not None:
+            fn = plan.left_of(context.get_context().opts["fn"])
+            context.configure(connection=connection, on_version_apply=revised, fn=fn, **self._configured)
         with context.begin_transaction():
             context.run_migrations()
 
     async def connect_and_run(self) -> None:
         config = database_of(context.config)
-        if _changes(context.config):
+        if _changes():
             async with migrator(config, Patience.of(context.config, {})) as locking:
-                context.config.attributes[REVISED] = [locking.revised]
+                plan = Plan()
+                context.config.attributes |= {REVISED: [locking.revised, plan.revised], PLAN: plan}
                 await locking.run(self.run)
             return
         single = DatabaseConfig(url=config.url, pool=PoolConfig(size=1), application_name="dal migrations")
@@ -111,7 +118,23 @@ def database_of(config: Config) -> DatabaseConfig:
     return DatabaseConfig(url=parse_url(url)) if url else DatabaseConfig.from_env()
 
 
-def _changes(config: Config) -> bool:
-    """Tell whether the `alembic` command was told to change the database."""
-    command = getattr(config.cmd_opts, "cmd", None)
-    return command is not None and command[0].__name__ in _CHANGING
+def _changes() -> bool:
+    """Tell whether Alembic was told to change the database: only then does it have somewhere to go to."""
+    try:
+        context.get_revision_argument()
+    except KeyError:
+        return False
+    except CommandError:
+        return True  # a target that is none, or one such as -2
+    return True
+
+
+def _refuse_a_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise MigrationError(
+        "Alembic was called within a running loop: await dal.migrations.upgrade(db) there, or one of its kind, which "
+        "give env.py their connection."
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -18,6 +19,8 @@ from dal.errors import ConfigError
 SECTION: Final = "dal"
 # For the server, no time is as long as it takes.
 _LEAST_S: Final = 0.001
+# And it counts milliseconds in 32 bits.
+_MOST_S: Final = 2_147_483
 
 
 class MigrationOptions(TypedDict, total=False):
@@ -49,7 +52,8 @@ class Patience:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value < (_LEAST_S if field.name == "lock_timeout_s" else 0):
+            least, most = (_LEAST_S, _MOST_S) if field.name == "lock_timeout_s" else (0.0, inf)
+            if not least <= value <= most:  # which nan is not, either
                 raise ConfigError(f"{field.name}={value} is no time to wait: give seconds, such as {field.default}.")
 
     @classmethod
@@ -58,9 +62,14 @@ class Patience:
         return cls(**{field.name: _seconds(field.name, config, options) for field in fields(cls)})
 
 
+def ini_of(options: MigrationOptions) -> Path:
+    """Say where alembic.ini is."""
+    return options.get("ini", Path("alembic.ini"))
+
+
 def config_of(options: MigrationOptions) -> Config:
     """Open alembic.ini; raises `ConfigError` where there is none."""
-    ini = options.get("ini", Path("alembic.ini"))
+    ini = ini_of(options)
     if not ini.is_file():
         raise ConfigError(f"there is no {ini}: give ini= the path of an alembic.ini, or write one by `dal db init`.")
     return Config(ini)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -19,9 +19,12 @@ from sqlalchemy import Connection
 
 from dal.database import Database
 from dal.errors import MigrationError
-from dal.migrations.environment import CONNECTION, REVISED, SCHEMA
+from dal.migrations.environment import CONNECTION, PLAN, REVISED, SCHEMA
+from dal.migrations.heads import is_at_head
 from dal.migrations.migrator import migrator
-from dal.migrations.options import MigrationOptions, Patience, config_of
+from dal.migrations.options import MigrationOptions, Patience, config_of, ini_of
+from dal.migrations.plan import Plan
+from dal.migrations.version_table import version_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ async def upgrade(db: Database, revision: str = "head", **options: Unpack[Migrat
     the database then stays at the last revision that was complete.
     """
     config = config_of(options)
-    if revision in ("head", "heads") and await _is_at_head(db, config, options.get("schema")):
+    if revision in ("head", "heads") and await _is_at_head(db, config, options):
         return
     await _migrate(db, f"upgrade to {revision!r}", lambda config: command.upgrade(config, revision), options)
 
@@ -59,11 +62,15 @@ async def stamp(db: Database, revision: str = "head", **options: Unpack[Migratio
     await _migrate(db, f"stamp {revision!r}", lambda config: command.stamp(config, revision), options)
 
 
-async def current(db: Database, *, schema: str | None = None) -> tuple[str, ...]:
-    """Tell at which revisions *db* is: none before the first one, several on several branches."""
+async def current(db: Database, *, schema: str | None = None, ini: Path | None = None) -> tuple[str, ...]:
+    """Tell at which revisions *db* is: none before the first one, several on several branches.
+
+    With *ini*, by the version table that its env.py names; else by Alembic's own.
+    """
+    name, its_schema = ("alembic_version", None) if ini is None else version_table(ini)
+    options = {"version_table": name, "version_table_schema": schema or its_schema}
 
     def heads(connection: Connection) -> tuple[str, ...]:
-        options = {} if schema is None else {"version_table_schema": schema}
         return MigrationContext.configure(connection, opts=options).get_current_heads()
 
     async with db.engine.connect() as connection:
@@ -123,12 +130,12 @@ async def new_revision(
 
 async def check_at_head(db: Database, *, ini: Path = Path("alembic.ini")) -> None:
     """Raise `MigrationError` unless *db* is at the newest revision; for the start of a service."""
-    heads = _heads(config_of({"ini": ini}))
-    at = await current(db)
-    if set(at) != set(heads):
+    script = ScriptDirectory.from_config(config_of({"ini": ini}))
+    at = await current(db, ini=ini)
+    if not is_at_head(script, at):
         raise MigrationError(
             f"the database {db.config.where} is at revision {', '.join(at) or 'none'}, and the code at "
-            f"{', '.join(heads)}. Upgrade it: alembic upgrade head"
+            f"{', '.join(script.get_heads())}. Upgrade it: alembic upgrade head"
         )
 
 
@@ -138,12 +145,9 @@ def _down(revision: Script) -> tuple[str, ...]:
     return (down,) if isinstance(down, str) else tuple(down or ())
 
 
-async def _is_at_head(db: Database, config: Config, schema: str | None) -> bool:
-    return set(await current(db, schema=schema)) == set(_heads(config))
-
-
-def _heads(config: Config) -> Sequence[str]:
-    return ScriptDirectory.from_config(config).get_heads()
+async def _is_at_head(db: Database, config: Config, options: MigrationOptions) -> bool:
+    at = await current(db, schema=options.get("schema"), ini=ini_of(options))
+    return is_at_head(ScriptDirectory.from_config(config), at)
 
 
 async def _migrate(db: Database, what: str, do: Callable[[Config], None], options: MigrationOptions) -> None:
@@ -154,8 +158,9 @@ async def _migrate(db: Database, what: str, do: Callable[[Config], None], option
         do(config)
 
     async with migrator(db.config, Patience.of(config, options)) as locking:
-        heard = [locking.revised, *_told(options.get("on_revision"))]
-        config.attributes |= {SCHEMA: options.get("schema"), REVISED: heard}
+        plan = Plan()
+        heard = [locking.revised, plan.revised, *_told(options.get("on_revision"))]
+        config.attributes |= {SCHEMA: options.get("schema"), REVISED: heard, PLAN: plan}
         with _refused(what):
             await locking.run(attempt)
 

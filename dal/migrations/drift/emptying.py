@@ -16,21 +16,22 @@ _NOT_MEMBER: Final = """
 """
 # By schemas, and in those that stay, by relations, types and functions.
 _OBJECTS: Final = f"""
-    SELECT 'SCHEMA', quote_ident(nspname) FROM pg_namespace n
+    SELECT 'SCHEMA', pg_catalog.quote_ident(nspname) FROM pg_namespace n
     WHERE {_SYSTEM} AND {_NOT_MEMBER.format("'pg_namespace'", "n.oid")}
     UNION ALL
     SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
         WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, c.oid::regclass::text
-    FROM pg_class c WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relnamespace = to_regnamespace('public')
+    FROM pg_class c WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+    AND relnamespace = pg_catalog.to_regnamespace('public')
     AND {_NOT_MEMBER.format("'pg_class'", "c.oid")}
     UNION ALL
     SELECT CASE typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype::text
-    FROM pg_type t WHERE typnamespace = to_regnamespace('public') AND (typtype IN ('d', 'e', 'r')
+    FROM pg_type t WHERE typnamespace = pg_catalog.to_regnamespace('public') AND (typtype IN ('d', 'e', 'r')
         OR typtype = 'c' AND (SELECT relkind = 'c' FROM pg_class WHERE oid = typrelid))
     AND {_NOT_MEMBER.format("'pg_type'", "t.oid")}
     UNION ALL
     SELECT 'ROUTINE', p.oid::regprocedure::text FROM pg_proc p
-    WHERE pronamespace = to_regnamespace('public') AND {_NOT_MEMBER.format("'pg_proc'", "p.oid")}
+    WHERE pronamespace = pg_catalog.to_regnamespace('public') AND {_NOT_MEMBER.format("'pg_proc'", "p.oid")}
 """  # noqa: S608 # made of constants
 
 
@@ -46,7 +47,7 @@ async def extensions(driver: asyncpg.Connection) -> list[str]:
 
 async def statements_to_empty(driver: asyncpg.Connection, before: Sequence[str]) -> str:
     """Write what drops all objects, and the extensions that were not there *before*."""
-    new = "SELECT 'EXTENSION', quote_ident(extname) FROM pg_extension WHERE extname <> ALL ($1::text[])"
+    new = "SELECT 'EXTENSION', pg_catalog.quote_ident(extname) FROM pg_extension WHERE extname <> ALL ($1::text[])"
     dropped = [*await objects(driver), *await driver.fetch(new, list(before))]
     # One may be gone with another.
     return ";".join(f"DROP {kind} IF EXISTS {name} CASCADE" for kind, name in dropped)

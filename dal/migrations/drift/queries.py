@@ -45,7 +45,14 @@ SELECT kind, name, concat_ws(' ',
         FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = ftserver WHERE ftrelid = relation.oid
     ),
     CASE WHEN relrowsecurity THEN 'ROW LEVEL SECURITY' END,
-    CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END
+    CASE WHEN relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END,
+    (
+        SELECT CASE relreplident WHEN 'n' THEN 'REPLICA IDENTITY NOTHING' WHEN 'f' THEN 'REPLICA IDENTITY FULL'
+            WHEN 'i' THEN 'REPLICA IDENTITY ' || (
+                SELECT indexrelid::regclass FROM pg_index WHERE indrelid = c.oid AND indisreplident
+            ) END
+        FROM pg_class c WHERE c.oid = relation.oid
+    )
 ), 'schema', nspname, obj_description(oid, 'pg_class') FROM relation WHERE relkind IN ('r', 'p', 'f')
 """
 
@@ -87,9 +94,12 @@ FROM relation r JOIN pg_attribute a ON attrelid = r.oid LEFT JOIN pg_attrdef ON 
 WHERE relkind IN ('r', 'p', 'f') AND attnum > 0 AND NOT attisdropped
 """  # noqa: S608 # made of constants
 
-# NOT NULL is said of the column; a constraint that one of a partition implies comes and goes with the partition.
+# A foreign key is held by triggers, on both tables, and nothing else tells that they are disabled. NOT NULL is said of
+# the column; a constraint that one of a partition implies comes and goes with the partition.
 _CONSTRAINTS: Final = """
-SELECT 'constraint', r.name || '.' || conname, pg_get_constraintdef(k.oid), r.kind, r.name,
+SELECT 'constraint', r.name || '.' || conname, pg_get_constraintdef(k.oid) || CASE WHEN EXISTS (
+        SELECT FROM pg_trigger WHERE tgconstraint = k.oid AND tgenabled NOT IN ('O', 'A')
+    ) THEN ' DISABLED' ELSE '' END, r.kind, r.name,
     obj_description(k.oid, 'pg_constraint')
 FROM relation r JOIN pg_constraint k ON conrelid = r.oid
 WHERE conparentid = 0 AND (contype IN ('c', 'f', 'p', 'u', 'x') OR contype = 'n' AND NOT convalidated)

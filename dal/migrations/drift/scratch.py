@@ -1,7 +1,7 @@
 """A database for the migrations to be run in: made beside the live one and dropped again, or an empty one that is lent.
 
-Whatever becomes of the task, it is dropped, or left as empty as it was; a process that is killed leaves one whose name
-begins with `dal_drift_`.
+Whatever becomes of the task, it is dropped, or left as empty as it was; one whose name begins with `dal_drift_` and
+whose process was killed is dropped by the next.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy import URL
 from dal.config import DatabaseConfig, parse_url
 from dal.database import Database
 from dal.errors import InsufficientPrivilege, MigrationError, ReadOnlySQLTransaction, driver_errors_named
+from dal.migrations.drift.abandoned import drop_abandoned, hold
 from dal.migrations.drift.emptying import extensions, objects, statements_to_empty
 from dal.pool_config import PoolConfig
 from dal.transaction.finishing import finished
@@ -28,14 +29,15 @@ _PATIENCE_S: Final = 30.0
 _PREFIX: Final = "dal_drift_"
 
 _MAKE: Final = """
-    SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', $1::text,
-        pg_encoding_to_char(encoding), datcollate, datctype)
+    SELECT pg_catalog.format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', $1::text,
+        pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
     FROM pg_database WHERE datname = current_database()
 """
 _MISSING: Final = """
-    SELECT format('CREATE SCHEMA %I', $1::text)
+    SELECT pg_catalog.format('CREATE SCHEMA %I', $1::text)
     WHERE $1 IS NOT NULL AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)
 """
+_PATH: Final = "SELECT pg_catalog.current_setting('search_path') AS path, current_schema() AS schema"
 
 
 @asynccontextmanager
@@ -46,7 +48,7 @@ async def scratch_database(live: Database, lent: URL | None) -> AsyncGenerator[D
     one that is lent is not empty.
     """
     async with _asked(live) as driver:
-        (found,) = await driver.fetch("SELECT current_setting('search_path') AS path, current_schema() AS schema")
+        (found,) = await driver.fetch(_PATH)
     settings = {**live.config.server_settings, "search_path": found["path"]}
     config = replace(live.config, pool=PoolConfig(size=2, min_idle=0), server_settings=settings)
     lending = _made(live, config) if lent is None else _lent(replace(config, url=parse_url(lent), password=None))
@@ -67,8 +69,10 @@ async def _have_schema(empty: DatabaseConfig, schema: str | None) -> None:
 @asynccontextmanager
 async def _made(live: Database, config: DatabaseConfig) -> AsyncGenerator[DatabaseConfig]:
     name = f"{_PREFIX}{secrets.token_hex(6)}"
-    administering = replace(live.config, pool=PoolConfig(size=1, min_idle=0), application_name="dal drift")
-    async with Database(administering) as admin:
+    administering = replace(live.config, pool=PoolConfig(size=2, min_idle=0), application_name="dal drift")
+    async with Database(administering) as admin, _asked(admin) as holding:
+        await drop_abandoned(holding, _PREFIX)
+        await hold(holding, name)
         try:
             await _to_its_end(_create(admin, name), admin)
         except asyncio.CancelledError:

@@ -11,6 +11,7 @@ from dal.migrations.lint import beyond_sql
 from dal.migrations.lint.dropped import Dropped
 from dal.migrations.lint.finding import Finding
 from dal.migrations.lint.ignores import Ignores
+from dal.migrations.lint.long_locks import long_locks
 from dal.migrations.lint.models import models_of
 from dal.migrations.lint.options import Options, options
 from dal.migrations.lint.rendering import Rendered, render, revisions_after, scripts
@@ -59,6 +60,7 @@ def _found(rendered: Rendered, metadata: Sequence[MetaData], chosen: Options) ->
     yield from beyond_sql.foreign_keys_without_index(rendered.statements, models)
     yield from beyond_sql.not_atomic(rendered.statements)
     yield from beyond_sql.enum_values_used(rendered.statements)
+    yield from long_locks(rendered.statements, chosen.pg_version)
     for each in _said_once(violations(rendered.statements, chosen)):
         finding = dropped.asked(each, _finding(each))
         if finding is not None:

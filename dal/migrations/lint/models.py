@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    Column,
     Constraint,
-    Enum,
     ForeignKeyConstraint,
     MetaData,
     PrimaryKeyConstraint,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from dal.migrations.enum_types import enum_within
 from dal.migrations.lint.facts import Did, Fact, full_name
 
 
@@ -44,11 +46,11 @@ def models_of(metadata: Iterable[MetaData]) -> Models:
     """Gather what all of *metadata* have."""
     tables = {full_name(table.schema, table.name): table for each in metadata for table in each.tables.values()}
     return Models(
-        columns={name: frozenset(table.columns.keys()) for name, table in tables.items()},
+        columns={name: frozenset(_names(table.columns)) for name, table in tables.items()},
         constraints={name: frozenset(_constraint_names(table)) for name, table in tables.items()},
         types=frozenset(type_ for table in tables.values() for type_ in _types(table)),
         foreign_keys=frozenset(
-            (name, frozenset(key.column_keys))
+            (name, frozenset(_names(key.columns)))
             for name, table in tables.items()
             for key in table.foreign_key_constraints
         ),
@@ -61,7 +63,7 @@ def _indexes(table: Table) -> Iterator[tuple[str, ...]]:
         yield tuple(str(getattr(each, "name", "")) for each in index.expressions)
     for constraint in table.constraints:
         if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-            yield tuple(constraint.columns.keys())
+            yield _names(constraint.columns)
 
 
 def _constraint_names(table: Table) -> Iterator[str]:
@@ -75,9 +77,9 @@ def _name_by_server(table: str, constraint: Constraint) -> str:
         case PrimaryKeyConstraint():
             return f"{table}_pkey"
         case ForeignKeyConstraint():
-            return "_".join([table, *constraint.column_keys, "fkey"])
+            return "_".join([table, *_names(constraint.columns), "fkey"])
         case UniqueConstraint():
-            return "_".join([table, *constraint.columns.keys(), "key"])
+            return "_".join([table, *_names(constraint.columns), "key"])
         case CheckConstraint():
             return f"{table}_check"
         case _:
@@ -86,5 +88,11 @@ def _name_by_server(table: str, constraint: Constraint) -> str:
 
 def _types(table: Table) -> Iterator[str]:
     for column in table.columns:
-        if isinstance(column.type, Enum) and column.type.native_enum and column.type.name:
-            yield full_name(column.type.schema, column.type.name)
+        kind = enum_within(column.type)
+        if kind is not None and kind.name:
+            yield full_name(kind.schema, kind.name)
+
+
+def _names(columns: Iterable[Column[Any]]) -> tuple[str, ...]:
+    """Name them as the table does; a model may know one by another key."""
+    return tuple(column.name for column in columns)

@@ -6,6 +6,7 @@ One file for each transaction, or for each autocommit block: that is what squawk
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from dal.migrations.lint.options import Options
 from dal.migrations.lint.rules import OURS
 
 _FOUND: Final = (0, 1)
+_NOT_INHERITED: Final = ("PG", "DAL_")  # where a database is, and its password, is nothing to squawk
 _NOT_IN_TRANSACTION: Final = "-- squawk-disable-assume-in-transaction"
 # In a transaction no statement is alone, for Alembic writes its version there; one that is, squawk takes for in none.
 _IN_TRANSACTION: Final = "SELECT 1;"
@@ -95,6 +97,7 @@ def _run(folder: Path, options: Options) -> list[dict[str, Any]]:
     done = subprocess.run(
         [_binary(), *told, *switched, "*.sql"],
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)},
         capture_output=True,
         text=True,
         encoding="utf-8",

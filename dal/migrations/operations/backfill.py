@@ -20,8 +20,8 @@ from sqlalchemy import ColumnElement, TextClause
 
 from dal.errors import MigrationError
 from dal.migrations.operations.backfill_batches import Change, batch, script
-from dal.migrations.operations.backfill_key import find_key
-from dal.migrations.operations.backfill_progress import BackfillProgress, begin, forget_with_the_stamp, progress_table
+from dal.migrations.operations.backfill_key import KeyColumn, find_key
+from dal.migrations.operations.backfill_progress import BackfillProgress, begin, progress_table
 from dal.migrations.operations.committing import committing
 from dal.migrations.operations.sql import connection_of, run
 from dal.migrations.operations.timeouts import ROW_LOCK_MS, patiently, pause, short_lock_timeout
@@ -99,7 +99,6 @@ def _backfill(operations: Operations, op: BackfillOp) -> None:
             return
         with short_lock_timeout(context, ROW_LOCK_MS):
             _run(context, op)
-        forget_with_the_stamp(context, op.change)
 
 
 def _script(op: BackfillOp) -> list[str]:
@@ -108,13 +107,16 @@ def _script(op: BackfillOp) -> list[str]:
             f"op.backfill of {op.change.table} cannot be written as a script: offline nobody knows its primary key. "
             "Give key=, or run the upgrade online."
         )
+    _refuse_its_own_key(op, op.key)
     return script(op.change, op.key, op.batch_rows, op.pause_s)
 
 
 def _run(context: MigrationContext, op: BackfillOp) -> None:
     what = f"op.backfill of {op.change.table}"
-    marker, progress = begin(context, op.change)
-    send = _sender(context, op)
+    key = find_key(context, op.change.table, op.key)
+    _refuse_its_own_key(op, [column.name for column in key])
+    name, marker, progress = begin(context, op.change, key)
+    send = _sender(context, op, name, key)
     log.info("%s begins after %d rows of about %d", what, progress.rows_read, progress.rows_estimated)
     told_at = time.monotonic()
     while row := patiently(context, partial(send, marker), what):
@@ -130,16 +132,25 @@ def _run(context: MigrationContext, op: BackfillOp) -> None:
     _tell(f"{what} is done", progress)
 
 
-def _sender(context: MigrationContext, op: BackfillOp) -> Callable[[list[str] | None], Sequence[Any] | None]:
-    key = find_key(context, op.change.table, op.key)
+def _refuse_its_own_key(op: BackfillOp, key: Sequence[str]) -> None:
+    if written := sorted(op.change.values.keys() & set(key)):
+        raise MigrationError(
+            f"op.backfill of {op.change.table} writes {', '.join(written)}, by which it goes through the table: it "
+            "would meet its rows again. Give key= of other columns, that are unique and NOT NULL."
+        )
+
+
+def _sender(
+    context: MigrationContext, op: BackfillOp, name: str, key: Sequence[KeyColumn]
+) -> Callable[[list[str] | None], Sequence[Any] | None]:
     write = partial(batch, op.change, key, op.batch_rows, progress_table(context))
     first, next_one = write(is_first=True), write(is_first=False)
 
     def send(marker: list[str] | None) -> Sequence[Any] | None:
         connection = connection_of(context)
         if marker is None:
-            return connection.exec_driver_sql(first, (op.change.name,)).first()
-        return connection.exec_driver_sql(next_one, (op.change.name, marker)).first()
+            return connection.exec_driver_sql(first, (name,)).first()
+        return connection.exec_driver_sql(next_one, (name, marker)).first()
 
     return send
 

@@ -20,14 +20,15 @@ from sqlalchemy import (
     literal_column,
     null,
     table,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import CompileError
+from sqlalchemy.sql.elements import Grouping
 
 from dal.errors import MigrationError
 from dal.migrations.operations.backfill_key import KeyColumn
+from dal.migrations.operations.sql import verbatim
 
 # The one that doubles no percent signs.
 _DIALECT: Final = PGDialect_asyncpg()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it so
@@ -56,7 +57,7 @@ class Change:
         """Write the UPDATE, for rows *within* a condition only."""
         changed = table(self.table_name, *map(column, self.values), schema=self.schema)
         statement = update(changed).values({name: _as_sql(value) for name, value in self.values.items()})
-        for condition in (text(self.where) if isinstance(self.where, str) else self.where, _verbatim(within)):
+        for condition in (self._where(), _verbatim(within)):
             if condition is not None:
                 statement = statement.where(condition)
         try:
@@ -66,6 +67,12 @@ class Change:
                 f"op.backfill of {self.table}: a value for {', '.join(self.values)} has no form in SQL that is known. "
                 "Write it as SQL: sa.text(\"CAST('...' AS ...)\")."
             ) from error
+
+    def _where(self) -> ColumnElement[bool] | None:
+        """Give the condition in parentheses, which SQLAlchemy sets around no text; a string's colons are colons."""
+        if self.where is None:
+            return None
+        return Grouping(verbatim(self.where) if isinstance(self.where, str) else self.where)
 
 
 def batch(change: Change, key: Sequence[KeyColumn], rows: int, progress_table: str, *, is_first: bool) -> str:
@@ -120,7 +127,7 @@ DECLARE
         {change.update(f"{after} AND ({names}) <= ({high})")};
         COMMIT;
         SELECT {high} INTO {low};
-        PERFORM pg_sleep({pause_s});
+        PERFORM pg_catalog.pg_sleep({pause_s});
     END LOOP;
 END
 $dal$"""  # noqa: S608 # quoted names, and what the revision says

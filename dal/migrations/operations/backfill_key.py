@@ -12,12 +12,13 @@ from dal.errors import MigrationError
 from dal.migrations.operations.sql import connection_of
 
 _KEYS: Final = text("""
-    SELECT array_agg(CAST(attname AS text) ORDER BY place), array_agg(format_type(atttypid, atttypmod) ORDER BY place)
-    FROM pg_index CROSS JOIN unnest(indkey) WITH ORDINALITY AS of_index (attnum, place)
+    SELECT pg_catalog.array_agg(CAST(attname AS text) ORDER BY place),
+        pg_catalog.array_agg(pg_catalog.format_type(atttypid, atttypmod) ORDER BY place)
+    FROM pg_index CROSS JOIN pg_catalog.unnest(indkey) WITH ORDINALITY AS of_index (attnum, place)
         JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = of_index.attnum
-    WHERE indrelid = to_regclass(:table) AND place <= indnkeyatts
+    WHERE indrelid = pg_catalog.to_regclass(:table) AND place <= indnkeyatts
         AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL AND indexprs IS NULL
-    GROUP BY indexrelid, indisprimary HAVING bool_and(attnotnull) AND (indisprimary OR NOT :only_primary)
+    GROUP BY indexrelid, indisprimary HAVING pg_catalog.bool_and(attnotnull) AND (indisprimary OR NOT :only_primary)
     ORDER BY indisprimary DESC
 """)
 

@@ -26,7 +26,7 @@ from dal.migrations.operations.sql import connection_of, literal, quoted, run
 from dal.migrations.operations.timeouts import TABLE_LOCK_MS, no_timeouts
 
 ATTEMPTS: Final = 3
-_IS_PARTITIONED: Final = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(:table)")
+_IS_PARTITIONED: Final = text("SELECT relkind = 'p' FROM pg_class WHERE oid = pg_catalog.to_regclass(:table)")
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -100,8 +100,8 @@ def _drop_if_invalid(context: MigrationContext, op: CreateIndexConcurrentlyOp) -
     """Write what a script can do about what an interruption has left: no block can drop concurrently."""
     name = quoted(context, str(op.index_name), op.schema)
     return f"""DO $dal$ BEGIN
-    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass({literal(name)}) AND NOT indisvalid) THEN
-        PERFORM set_config('lock_timeout', '{TABLE_LOCK_MS}', true);
+    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = pg_catalog.to_regclass({literal(name)}) AND NOT indisvalid) THEN
+        PERFORM pg_catalog.set_config('lock_timeout', '{TABLE_LOCK_MS}', true);
         DROP INDEX {name};
     END IF;
 END $dal$"""  # a quoted name

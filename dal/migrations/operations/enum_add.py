@@ -21,10 +21,16 @@ from dal.migrations.operations.committing import committing
 from dal.migrations.operations.rendering import call
 from dal.migrations.operations.sql import connection_of, literal, quoted, run, verbatim
 
+# Of the type itself, of arrays of it, and of domains over either; but not what other sessions have for themselves.
 _COLUMNS: Final = text("""
-    SELECT CAST(CAST(c.oid AS regclass) AS text), quote_ident(a.attname), a.atttypid <> to_regtype(:type)
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
-    WHERE to_regtype(:type) IN (t.oid, t.typelem) AND c.relkind IN ('r', 'm') AND NOT a.attisdropped
+    WITH RECURSIVE has (type, is_array) AS (
+        SELECT oid, oid <> pg_catalog.to_regtype(:type) FROM pg_type
+        WHERE pg_catalog.to_regtype(:type) IN (oid, typelem)
+        UNION SELECT t.oid, is_array FROM has JOIN pg_type t ON t.typbasetype = has.type
+    )
+    SELECT CAST(CAST(c.oid AS regclass) AS text), pg_catalog.quote_ident(a.attname), is_array
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN has ON has.type = a.atttypid
+    WHERE c.relkind IN ('r', 'm') AND NOT a.attisdropped AND c.relpersistence <> 't'
     ORDER BY 1, 2
 """)
 
@@ -110,7 +116,8 @@ def _check(operations: Operations, op: CheckEnumValueUnusedOp) -> None:
         context.impl.static_output(f"-- {name} keeps {literal(op.value)}: check that no row has it.")
         return
     for table, column, is_array in connection_of(context).execute(_COLUMNS, {"type": name}).all():
-        if _is_used(context, f"{table} WHERE {literal(op.value)} = {f'ANY ({column})' if is_array else column}"):
+        has = f"ANY (CAST({column} AS {name}[]))" if is_array else f"CAST({column} AS {name})"
+        if _is_used(context, f"{table} WHERE {literal(op.value)} = {has}"):
             raise MigrationError(
                 f"cannot go back: rows of {table} have the value {literal(op.value)} of {name} in {column}, which the "
                 "code before this revision does not know. Give them another value first."

@@ -14,10 +14,10 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Enum, MetaData
+from sqlalchemy import Column, MetaData
 from sqlalchemy.dialects.postgresql.base import PGInspector
-from sqlalchemy.types import ARRAY, TypeDecorator, TypeEngine
 
+from dal.migrations.enum_types import enum_within
 from dal.migrations.operations.enum_add import AddEnumValueOp
 
 PLUGIN: Final = "dal.enum_values"
@@ -53,12 +53,8 @@ def _in_models(metadatas: Iterable[MetaData]) -> dict[Name, Sequence[str]]:
 
 
 def _enum_of(column: Column[Any]) -> tuple[Name, Sequence[str]] | None:
-    kind: TypeEngine[Any] = column.type
-    while isinstance(kind, ARRAY | TypeDecorator):
-        kind = kind.item_type if isinstance(kind, ARRAY) else kind.impl_instance
-    if isinstance(kind, Enum) and kind.native_enum and kind.name:
-        return (kind.schema, kind.name), kind.enums
-    return None
+    kind = enum_within(column.type)
+    return None if kind is None or not kind.name else ((kind.schema, kind.name), kind.enums)
 
 
 def additions(name: Name, wanted: Sequence[str], there: Sequence[str]) -> list[AddEnumValueOp]:

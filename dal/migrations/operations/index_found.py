@@ -19,14 +19,18 @@ from dal.migrations.operations.timeouts import pause
 _POLL_S: Final = 0.5
 _POLLS_PER_LINE: Final = 20
 _FOUND: Final = text("""
-    SELECT x.indisvalid, x.indrelid = t.oid, pg_get_indexdef(r.oid), p.pid
-    FROM pg_class t JOIN pg_class r ON r.relnamespace = t.relnamespace AND r.relname = :index
+    SELECT x.indisvalid, x.indrelid = t.oid, pg_catalog.pg_get_indexdef(r.oid), p.pid
+    FROM pg_class t JOIN pg_class r ON r.relnamespace = t.relnamespace
+        AND r.relname = CAST(CAST(:index AS text) AS name)  -- as the server cuts it
         LEFT JOIN pg_index x ON x.indexrelid = r.oid
         LEFT JOIN pg_stat_progress_create_index p ON p.index_relid = r.oid AND p.datname = current_database()
-    WHERE t.oid = to_regclass(:table)
+    WHERE t.oid = pg_catalog.to_regclass(:table)
 """)
-_DEFINITION: Final = text("SELECT pg_get_indexdef(to_regclass('pg_temp.' || quote_ident(:index)))")
-_TWIN: Final = "dal_index_twin"
+_DEFINITION: Final = text("""
+    SELECT pg_catalog.pg_get_indexdef(
+        pg_catalog.to_regclass('pg_temp.' || pg_catalog.quote_ident(CAST(CAST(:index AS text) AS name)))
+    )
+""")
 
 log: Final = logging.getLogger("dal.migrations")
 
@@ -96,15 +100,19 @@ def _refuse_another_definition(context: MigrationContext, op: CreateIndexOp, fou
 
 
 def _twin_definition(context: MigrationContext, op: CreateIndexOp) -> str:
-    """Have the server write the definition that is wanted as it writes every other: on an empty twin of the table."""
-    run(context, f"CREATE TEMPORARY TABLE {_TWIN} (LIKE {quoted(context, op.table_name, op.schema)})")
+    """Have the server write the definition that is wanted as it writes every other: on an empty twin of the table.
+
+    It has the table's name, by which a condition may call the columns.
+    """
+    twin_name = quoted(context, op.table_name)
+    run(context, f"CREATE TEMPORARY TABLE {twin_name} (LIKE {quoted(context, op.table_name, op.schema)})")
     try:
         options = {name: value for name, value in op.kw.items() if name != "postgresql_concurrently"}
-        twin = CreateIndexOp(op.index_name, _TWIN, op.columns, schema="pg_temp", unique=op.unique, **options)
+        twin = CreateIndexOp(op.index_name, op.table_name, op.columns, schema="pg_temp", unique=op.unique, **options)
         context.impl.create_index(twin.to_index(context))
         return str(connection_of(context).scalar(_DEFINITION, {"index": op.index_name}))
     finally:
-        run(context, f"DROP TABLE pg_temp.{_TWIN}")
+        run(context, f"DROP TABLE pg_temp.{twin_name}")
 
 
 def _essence(definition: str) -> tuple[str, str]:

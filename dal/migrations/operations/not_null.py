@@ -28,9 +28,9 @@ NOT_VALID_SINCE: Final = 18
 _NAME_BYTES: Final = 63
 _STATE: Final = text("""
     SELECT attnotnull, EXISTS (SELECT FROM pg_constraint WHERE conrelid = attrelid AND conname = :stand_in),
-        (SELECT quote_ident(conname) FROM pg_constraint
+        (SELECT pg_catalog.quote_ident(conname) FROM pg_constraint
          WHERE conrelid = attrelid AND contype = 'n' AND conkey = ARRAY[attnum] AND NOT convalidated)
-    FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :column AND NOT attisdropped
+    FROM pg_attribute WHERE attrelid = pg_catalog.to_regclass(:table) AND attname = :column AND NOT attisdropped
 """)
 
 

@@ -29,7 +29,7 @@ _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 10.0
 _WITHOUT: Final = ("lock_timeout", "statement_timeout", "transaction_timeout")
 _READ: Final = text("SELECT name, CAST(setting AS bigint) FROM pg_settings WHERE name = ANY(:names)")
-_WRITE: Final = text("SELECT set_config(:name, :value, false)")
+_WRITE: Final = text("SELECT pg_catalog.set_config(:name, :value, false)")
 
 log: Final = logging.getLogger("dal.migrations")
 

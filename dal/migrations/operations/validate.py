@@ -21,10 +21,14 @@ from dal.migrations.operations.sql import connection_of, quoted, run
 
 _STRONG: Final = text("""
     SELECT mode FROM pg_locks
-    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation = to_regclass(:table)
+    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relation = pg_catalog.to_regclass(:table)
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 """)
+
+_LIMIT: Final = text("SELECT pg_catalog.current_setting('statement_timeout')")
+# For the transaction: what fails in between is rolled back with it.
+_SET_LIMIT: Final = text("SELECT pg_catalog.set_config('statement_timeout', :limit, true)")
 
 
 @Operations.register_operation("validate_constraint")
@@ -50,9 +54,21 @@ class ValidateConstraintOp(MigrateOperation):
 def _validate(operations: Operations, op: ValidateConstraintOp) -> None:
     context = operations.migration_context
     table = quoted(context, op.table_name, op.schema)
-    if not context.as_sql:
-        _refuse_a_strong_lock(context, op, table)
-    run(context, f"ALTER TABLE {table} VALIDATE CONSTRAINT {quoted(context, op.constraint_name)}")
+    statement = f"ALTER TABLE {table} VALIDATE CONSTRAINT {quoted(context, op.constraint_name)}"
+    if context.as_sql:
+        run(context, statement)
+        return
+    _refuse_a_strong_lock(context, op, table)
+    _take_its_time(context, statement)
+
+
+def _take_its_time(context: MigrationContext, statement: str) -> None:
+    """Run *statement* without the role's or the database's limit, which what reads a large table does not keep."""
+    connection = connection_of(context)
+    was = connection.scalar(_LIMIT)
+    connection.execute(_SET_LIMIT, {"limit": "0"})
+    run(context, statement)
+    connection.execute(_SET_LIMIT, {"limit": was})
 
 
 def _refuse_a_strong_lock(context: MigrationContext, op: ValidateConstraintOp, table: str) -> None:

@@ -1,4 +1,4 @@
-"""Every revision up, down and up again: each time to the same schema.
+"""Every revision up, down and up again: each time to the same schema, with no fewer values in it.
 
 A database is upgraded all the way, with rows on it, and goes back revision by revision; where that ends, at a revision
 that nobody goes back from or that leaves something, another one begins below.
@@ -17,8 +17,10 @@ from dal.migrations import RevisionInfo, downgrade, upgrade
 from dal.migrations.drift.catalog import Catalog
 from dal.migrations.drift.checking import look
 from dal.migrations.drift.comparing import differing
+from dal.migrations.version_table import version_table
 from dal.pool_config import PoolConfig
 from dal.testing.migrations.history import Migrations
+from dal.testing.migrations.values import Values, lost, values
 
 # What a failure tells of one object.
 _SHOWN = 200
@@ -26,6 +28,8 @@ _SHOWN = 200
 
 async def assert_round_trips(migrations: Migrations, empty: Callable[[], AbstractContextManager[URL]]) -> None:
     """Demand of every revision that its downgrade leaves what was before it, and its upgrade makes the same again.
+
+    And that neither has fewer rows, or fewer values that are not NULL, in what is there before and after it.
 
     *empty* lends an empty database, such as `pg_kit.empty_database`. Raises `AssertionError` that names every revision
     that does not, and the objects by which it differs. Takes about four times as long as upgrading does.
@@ -90,6 +94,7 @@ class _Trip:
         return found
 
     async def _go(self, each: RevisionInfo, done: str, do: Callable[..., Awaitable[None]], to: str) -> None:
+        before = await self._values()
         try:
             await do(self._db, to, ini=self._migrations.ini)
         except (DALError, NotImplementedError) as error:
@@ -98,6 +103,14 @@ class _Trip:
                 "it in Migrations(irreversible=...)"
             )
             raise
+        if each.revision not in self._migrations.losing:
+            loses = lost(before, await self._values())
+            self.found += [
+                f"revision {each.revision} ({each.path.name}) loses {one} when it is {done}" for one in loses
+            ]
+
+    async def _values(self) -> Values:
+        return await values(self._db, [*self._migrations.ignore, f"*.{version_table(self._migrations.ini)[0]}"])
 
 
 def _below_it(each: RevisionInfo) -> str:

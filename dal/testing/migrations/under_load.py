@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final, Unpack
 
 from dal.database import Database
 from dal.migrations import MigrationOptions, current, history, upgrade
+from dal.migrations.options import ini_of
 from dal.pool_config import PoolConfig
 
 _AFTERWARDS: Final = "the end"
@@ -49,7 +49,7 @@ async def upgraded_under_load(
     """
     __tracebackhide__ = True
     done = set(await _done(db, options))
-    pending = [each.revision for each in reversed(history(ini=_ini(options))) if each.revision not in done]
+    pending = [each.revision for each in reversed(history(ini=ini_of(options))) if each.revision not in done]
     config = replace(db.config, pool=PoolConfig(size=writers), application_name="dal writers")
     async with Database(config) as loaded:
         crowd = _Writers(loaded, write)
@@ -117,14 +117,10 @@ async def _upgrade(db: Database, pending: list[str], crowd: _Writers, options: M
 
 async def _done(db: Database, options: MigrationOptions) -> list[str]:
     """List the revisions that are applied already."""
-    at = set(await current(db, schema=options.get("schema")))
+    at = set(await current(db, schema=options.get("schema"), ini=ini_of(options)))
     done: list[str] = []
-    for each in history(ini=_ini(options)):  # the newest first
+    for each in history(ini=ini_of(options)):  # the newest first
         if each.revision in at:
             done.append(each.revision)
             at.update(each.down)
     return done
-
-
-def _ini(options: MigrationOptions) -> Path:
-    return options.get("ini", Path("alembic.ini"))

@@ -12,4 +12,4 @@ down_revision = "shop"
 
 
 def upgrade() -> None:
-    op.execute("UPDATE customer SET phone = '', phone = NULL")
+    op.execute("UPDATE customer SET phone = '', phone = NULL WHERE id = 1")
