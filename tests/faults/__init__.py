@@ -1,0 +1,1 @@
+"""What dal promises, attacked."""
