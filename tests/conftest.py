@@ -22,6 +22,8 @@ from tests.looking import connect
 from tests.operation_worlds import World, lent, populate
 from tests.shop_rows import fill
 
+pytest_plugins = ["tests.secret_watch"]
+
 ROOT: Final = Path(__file__).parent.parent
 INI: Final = ROOT / "alembic.ini"
 
