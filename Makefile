@@ -6,10 +6,14 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 JOBS ?= 2
 SCALE ?= 0.1
+SECONDS ?= 300
+MINUTES ?= 30
+INPUTS ?= 1000000
+SEED ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-log bench-loading bench-migrations bench-tiny lock clean
+.PHONY: help demo test check format chaos fuzz soak bench-copy bench-testkit bench-pool bench-write bench-reads bench-graph bench-log bench-loading bench-migrations bench-tiny lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,9 +31,15 @@ check: $(VENV)/.dev ## lint, formatting, types, import floors
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
+fuzz: $(VENV)/.fuzz ## hostile input to the parsers and to a real server (INPUTS=1000000, SEED=, JOBS=2); findings are kept
+	@INPUTS=$(INPUTS) SEED=$(SEED) JOBS=$(JOBS) $(BIN)/python -m tests.faults.hostile.run
+
 format: $(VENV)/.dev ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+chaos: $(VENV)/.bench ## let faults loose on a busy service, and look at everything after each (SECONDS=300 SEED= KEEP=)
+	@exec $(BIN)/python -m tests.faults.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 bench-copy: $(VENV)/.bench ## loads by copy_in against psql, ADBC, the drivers and SQLAlchemy (writes bench/results/)
 	@exec $(BIN)/python -m bench.copy_in
@@ -68,6 +78,10 @@ bench-tiny: $(VENV)/.bench ## every benchmark once, at its tiny size, so that no
 	@$(BIN)/python -m bench.log --tiny
 	@$(BIN)/python -m bench.loading --tiny
 	@$(BIN)/python -m bench.migrations --tiny
+	@$(BIN)/python -m bench.soak --tiny
+
+soak: $(VENV)/.bench ## a service under mixed load for MINUTES=30: what grows, leaks or slows down (writes bench/results/)
+	@exec $(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 lock: ## compile requirements/*.txt from pyproject.toml
 	@PYTHON=$(PYTHON) requirements/lock
@@ -77,13 +91,13 @@ clean: ## remove the virtual environment and all caches in this folder
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of packages: a set is installed when its lock file, or the Python, has changed.
-$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: requirements/%.txt pyproject.toml requirements/install
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench $(VENV)/.fuzz: $(VENV)/.%: requirements/%.txt pyproject.toml requirements/install
 	@PYTHON=$(PYTHON) requirements/install $*
 
 # A virtual environment made by another Python is of no use.
 ifneq ($(wildcard $(VENV)/.python),)
 ifneq ($(shell cat $(VENV)/.python),$(shell $(PYTHON) -c 'import sys; print(sys.base_prefix, sys.version)' 2>&1))
-$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: another-python
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench $(VENV)/.fuzz: another-python
 .PHONY: another-python
 another-python:
 endif
