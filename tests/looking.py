@@ -41,6 +41,8 @@ async def count(outside: asyncpg.Connection, table: str) -> int:
 
 async def backends(outside: asyncpg.Connection, application_name: str = "dal") -> list[asyncpg.Record]:
     """List what the server knows of an application's connections to this database."""
+    # Within a transaction, what was seen once stays so.
+    await outside.execute("SELECT pg_stat_clear_snapshot()")
     rows: list[asyncpg.Record] = await outside.fetch(
         "SELECT pid, state, wait_event_type, query FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name = $1 ORDER BY pid",
