@@ -43,9 +43,9 @@ def start(home: Path) -> Generator[Callable[[], User]]:
     """Start processes that use the server; kill those that are left."""
     with ExitStack() as stack:
 
-        def popen() -> User:
+        def popen(*options: str) -> User:
             user = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.embedded_user", PURPOSE],
+                [sys.executable, "-W", "error", "-m", "tests.embedded_user", PURPOSE, *options],
                 cwd=ROOT,
                 env={**os.environ, "DAL_CACHE_DIR": str(home), "TMPDIR": str(home)},
                 stdin=subprocess.PIPE,
@@ -131,6 +131,14 @@ def test_a_server_that_crashed_is_started_again(start, home):
     for process in family:
         process.kill()
     psutil.wait_procs(family, timeout=PATIENCE_S)
+    assert _answer(start())
+
+
+def test_a_server_that_does_not_stop_is_killed_for_the_next_user(start, home):
+    user = start("1")
+    _answer(user)
+    _postmaster(home).suspend()
+    _end(user)
     assert _answer(start())
 
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 
-def watch(users: str, pid_file: Path, patience_s: float) -> None:
+def watch(users: str, pid_file: Path, patience_s: int) -> None:
     """Wait for the exclusive lock, which comes when the last user is gone; keep it until the server is down."""
     with Path(users).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -36,4 +36,4 @@ def wait(pid: int, pid_file: Path, ends_at: float) -> None:
 
 
 if __name__ == "__main__":
-    watch(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    watch(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -40,10 +40,11 @@ _USER: Final = "postgres"
 _NOT_INHERITED: Final = ("PG", "DAL_")
 # Written last: initdb's own files are there long before it is done, also when it is killed.
 _MADE: Final = "made-by-dal"
-# How long a server may take to stop that nobody uses any more.
-_STOPS_WITHIN_S: Final = 30.0
-# How long the backends of a postmaster that was killed may hold its shared memory.
+# How long a server may take to stop that nobody uses any more, before its watcher is harder on it.
+_STOPS_WITHIN_S: Final = 30
+# How long a postmaster that was killed may be seen, and its backends may hold its memory; and what is said of either.
 _ORPHANS_S: Final = 10.0
+_ORPHANS: Final = ('"postmaster.pid" already exists', "pre-existing shared memory block")
 
 
 class EmbeddedServer:
@@ -69,7 +70,6 @@ class EmbeddedServer:
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._users: IO[str] | None = None
         self._is_new = is_new
-        self._orphans_until = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -141,7 +141,7 @@ class EmbeddedServer:
             fcntl.flock(users, fcntl.LOCK_SH)
         else:
             # Whatever it says: a server that is down already is as it should be.
-            self._try("pg_ctl", "stop", "-D", str(self._data), "-m", "fast")
+            self._try("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-t", str(_STOPS_WITHIN_S))
         users.close()
 
     def restart(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
@@ -150,15 +150,7 @@ class EmbeddedServer:
         `fast` rolls back and disconnects everybody; `immediate` is a crash, and is recovered from at the start.
         One that is down already is started.
         """
-        while True:
-            try:
-                self._run("pg_ctl", "restart", "-D", str(self._data), "-m", mode, "-w", "-l", str(self._data / "log"))
-            except ConfigError:
-                if time.monotonic() >= self._orphans_until:
-                    raise
-                time.sleep(0.02)  # until the last backend of the postmaster that was killed is gone
-            else:
-                return
+        self._bring_up("restart", "-m", mode)
 
     def halt(self, mode: Literal["fast", "immediate", "kill"] = "fast") -> None:
         """Stop the server for all who use it, until `restart()`; `kill` is SIGKILL to the postmaster.
@@ -166,10 +158,9 @@ class EmbeddedServer:
         Its backends end by themselves then, each when it notices.
         """
         if mode == "kill":
-            self._orphans_until = time.monotonic() + _ORPHANS_S
             os.kill(int((self._data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
         else:
-            self._run("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w")
+            self._run("pg_ctl", "stop", "-D", str(self._data), "-m", mode, "-w", "-t", str(_STOPS_WITHIN_S))
 
     def _start(self) -> None:
         if self._is_new or not (self._data / _MADE).exists():
@@ -182,7 +173,7 @@ class EmbeddedServer:
             "port": str(_free_port()),
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._run("pg_ctl", "start", "-D", str(self._data), "-w", "-l", str(self._data / "log"), "-o", options)
+        self._bring_up("start", "-o", options)
         files = (self._home / "users", self._data / "postmaster.pid")
         watcher = [sys.executable, "-I", "-S", *map(str, (_WATCHER, *files, _STOPS_WITHIN_S))]
         # Not subprocess, which warns of a child that outlives its object, as this one shall.
@@ -217,6 +208,16 @@ class EmbeddedServer:
             return False  # no postmaster.pid, or half of one
         # Not pg_ctl status: after a crash it takes any process with the old number for the server.
         return self._try("pg_isready", "-h", str(self.socket_dir), "-p", port).returncode == 0
+
+    def _bring_up(self, *arguments: str) -> None:
+        ends_at = time.monotonic() + _ORPHANS_S
+        while True:
+            try:
+                return self._run("pg_ctl", *arguments, "-D", str(self._data), "-w", "-l", str(self._data / "log"))
+            except ConfigError as error:
+                if time.monotonic() >= ends_at or not any(words in str(error) for words in _ORPHANS):
+                    raise
+                time.sleep(0.02)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._try(program, *arguments)
