@@ -9,6 +9,7 @@ Python and what is equal to the server are not the same. So whoever asks has a r
   for a connection each time, as everybody does. `LANES` are enough while the server answers; a batch that has waited
   for `PATIENCE_S` gets another one.
 - Whoever is alone in his turn of the loop goes himself, and counts as a lane.
+- A statement for which nobody waits any more is cancelled: its answer may never come.
 - What one key may have caused is nobody else's trouble: then everybody goes himself.
 
 Refuses: planning, and building statements.

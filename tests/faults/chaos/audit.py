@@ -14,7 +14,7 @@ import asyncpg
 
 from tests.faults.chaos.journal import Found, Tally
 from tests.faults.chaos.models import ACCOUNTS, BALANCE
-from tests.faults.chaos.traffic import Traffic
+from tests.faults.chaos.traffic import Running, Traffic
 from tests.faults.chaos.world import APPLICATION, SIZE, World
 from tests.looking import backends
 
@@ -73,11 +73,10 @@ async def look(world: World, traffic: Traffic, *, all_: bool = False) -> Looked:
 
 async def _until_quiet(traffic: Traffic) -> list[str]:
     """Wait until nothing is under way; gives what took longer than it may."""
-    stuck: dict[int, str] = {}
+    stuck: dict[Running, str] = {}
     ends_at = time.monotonic() + _QUIET_S
     while traffic.running and time.monotonic() < ends_at:
-        for one in traffic.late(time.monotonic()):
-            stuck[hash(one.split(" is under way")[0])] = one
+        stuck |= traffic.late(time.monotonic())
         await asyncio.sleep(0.005)
     return [*stuck.values(), *(f"{one.operation.name} does not end" for one in traffic.running)]
 

@@ -24,7 +24,7 @@ from tests.faults.chaos.faults.ways import inflict
 from tests.faults.chaos.journal import Journal, Tally
 from tests.faults.chaos.memory import settled_mib
 from tests.faults.chaos.pace import Pace
-from tests.faults.chaos.schedule import Volley, spelt
+from tests.faults.chaos.schedule import Fault, Volley, spelt
 from tests.faults.chaos.service import Service
 from tests.faults.chaos.traffic import WINDOW_S, Traffic
 from tests.faults.chaos.world import SIZE, World, made
@@ -157,9 +157,10 @@ async def _volleys(
 async def _volley(world: World, traffic: Traffic, result: Result, number: int, volley: Volley) -> None:
     traffic.go_on()
     scenes = [Scene(world, traffic, random.Random(f"{result.seed} {number} {n}")) for n in range(len(volley))]
-    done = await asyncio.gather(*(_inflict(*pair) for pair in zip(scenes, volley, strict=True)))
+    async with asyncio.TaskGroup() as group:
+        done = [group.create_task(_inflict(*pair)) for pair in zip(scenes, volley, strict=True)]
     for fault, is_done in zip(volley, done, strict=True):
-        if is_done:
+        if is_done.result():
             result.faults[f"{fault.kind} ({fault.way})"] += 1
     recovery_s = await _recovered(traffic, result.calm)
     for fault in volley:
@@ -171,7 +172,7 @@ async def _volley(world: World, traffic: Traffic, result: Result, number: int, v
     _take(result, traffic, await audit.look(world, traffic))
 
 
-async def _inflict(scene: Scene, fault: Any) -> bool:
+async def _inflict(scene: Scene, fault: Fault) -> bool:
     try:
         return await inflict(scene, fault)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):

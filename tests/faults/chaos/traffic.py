@@ -14,35 +14,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from dal.errors import (
-    CannotConnect,
-    CommitOutcomeUnknown,
-    ConnectionLost,
-    IdleInTransactionSessionTimeout,
-    InsufficientResources,
-    LockNotAvailable,
-    PoolOverloaded,
-    PoolTimeout,
-    QueryCanceled,
-    TransactionRollback,
-    UnitOfWorkTimeout,
-)
+from dal import errors
 from tests.faults.chaos.service import Service, WrongAnswer
 from tests.faults.chaos.work import OPERATIONS, Operation
 
 # What a service is told of a fault, and nothing else.
 DOCUMENTED: Final = (
-    CannotConnect,
-    CommitOutcomeUnknown,
-    ConnectionLost,
-    IdleInTransactionSessionTimeout,
-    InsufficientResources,
-    LockNotAvailable,
-    PoolOverloaded,
-    PoolTimeout,
-    QueryCanceled,
-    TransactionRollback,
-    UnitOfWorkTimeout,
+    errors.CannotConnect,
+    errors.CommitOutcomeUnknown,
+    errors.ConnectionLost,
+    errors.IdleInTransactionSessionTimeout,
+    errors.InsufficientResources,
+    errors.LockNotAvailable,
+    errors.PoolOverloaded,
+    errors.PoolTimeout,
+    errors.QueryCanceled,
+    errors.TransactionRollback,
+    errors.UnitOfWorkTimeout,
 )
 TASKS: Final = 10
 _REST_S: Final = 0.03
@@ -96,13 +84,13 @@ class Traffic:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def late(self, now: float) -> list[str]:
+    def late(self, now: float) -> dict[Running, str]:
         """Name operations that are under way for longer than they may."""
-        return [
-            f"{one.operation.name} is under way for {now - one.began:.1f} s: {_where(one.task)}"
+        return {
+            one: f"{one.operation.name} is under way for {now - one.began:.1f} s: {_where(one.task)}"
             for one in self.running
             if now - one.began > one.operation.deadline_s
-        ]
+        }
 
     def recent(self, since: float = 0.0) -> tuple[int, int]:
         """Count what ended well and what did not within the last window, or *since* if that is later."""

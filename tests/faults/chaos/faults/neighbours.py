@@ -22,11 +22,11 @@ async def disk(scene: Scene, way: str) -> AsyncGenerator[Callable[[], bool]]:
     if way == "table" and folder is not None:
         file = folder.parent / "filler"
         async with scene.world.lock:  # a server that crashes on a full disk does not come up again
-            await asyncio.to_thread(_fill, file)
             try:
+                await asyncio.to_thread(_fill, file)
                 yield yes
             finally:
-                file.unlink()
+                file.unlink(missing_ok=True)
                 async with scene.world.outside() as outside:
                     await outside.execute("TRUNCATE chaos_note")
     else:
@@ -35,7 +35,7 @@ async def disk(scene: Scene, way: str) -> AsyncGenerator[Callable[[], bool]]:
 
 
 def _fill(file: Path) -> None:
-    with file.open("wb") as filler, suppress(OSError):
+    with file.open("wb", buffering=0) as filler, suppress(OSError):
         while filler.write(bytes(1 << 16)):
             pass
 
