@@ -26,6 +26,10 @@ async def _is_refused(db):
     return False
 
 
+async def _answers(db):
+    return not await _is_refused(db)
+
+
 @pytest.fixture(params=["database", "sandbox"])
 def both(request):
     """Run a test in both isolations."""
@@ -156,6 +160,20 @@ async def test_a_server_that_was_halted_comes_back_with_what_was_committed(kit_d
     await until(partial(_is_refused, kit_db))  # a backend may outlive its postmaster for a moment
     await asyncio.to_thread(own_server.restart)
     assert await Regions(kit_db).count() == 1
+
+
+async def test_a_server_that_was_killed_is_restarted_at_once(kit_db, own_server, restart_server):
+    assert restart_server
+
+    def again():
+        own_server.halt("kill")
+        own_server.restart()
+
+    for number in range(5):
+        await _add(kit_db, number)
+        await asyncio.to_thread(again)
+        await until(partial(_answers, kit_db))
+    assert await Regions(kit_db).count() == 5
 
 
 async def test_another_database_is_made_after_a_restart(kit_db, restart_server):

@@ -44,7 +44,7 @@ _MADE: Final = "made-by-dal"
 _STOPS_WITHIN_S: Final = 30
 # How long a postmaster that was killed may be seen, and its backends may hold its memory; and what is said of either.
 _ORPHANS_S: Final = 10.0
-_ORPHANS: Final = ('"postmaster.pid" already exists', "pre-existing shared memory block")
+_ORPHANS: Final = ('"postmaster.pid" already exists', "pre-existing shared memory block", "server does not shut down")
 
 
 class EmbeddedServer:
@@ -212,21 +212,28 @@ class EmbeddedServer:
     def _bring_up(self, *arguments: str) -> None:
         ends_at = time.monotonic() + _ORPHANS_S
         while True:
-            try:
-                return self._run("pg_ctl", *arguments, "-D", str(self._data), "-w", "-l", str(self._data / "log"))
-            except ConfigError as error:
-                if time.monotonic() >= ends_at or not any(words in str(error) for words in _ORPHANS):
-                    raise
-                time.sleep(0.02)
+            before = len(self._log())
+            done = self._try("pg_ctl", *arguments, "-D", str(self._data), "-w", "-l", str(self._data / "log"))
+            if done.returncode == 0:
+                return
+            said = done.stdout + self._log()[before:]
+            if time.monotonic() >= ends_at or not any(words in said for words in _ORPHANS):
+                raise self._failure("pg_ctl", said)
+            time.sleep(0.02)
+
+    def _log(self) -> str:
+        log = self._data / "log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._try(program, *arguments)
-        if done.returncode == 0:
-            return
-        log = self._data / "log"
-        said = [*done.stdout.splitlines(), *(log.read_text(errors="replace").splitlines() if log.exists() else [])]
-        reason = next((line for line in reversed(said) if "error" in line or "FATAL" in line), "no reason given")
-        raise ConfigError(f"the embedded server in {self._home} did not come up: {program}: {reason.strip()}")
+        if done.returncode:
+            raise self._failure(program, done.stdout)
+
+    def _failure(self, program: str, said: str) -> ConfigError:
+        lines = said.splitlines() or ["no reason given"]
+        reason = next((line for line in reversed(lines) if "error" in line or "FATAL" in line), lines[-1])
+        return ConfigError(f"the embedded server in {self._home} failed: {program}: {reason.strip()}")
 
     def _try(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         # Not a pipe: the server would inherit it from pg_ctl, and reading would wait for the server's end.
