@@ -11,7 +11,8 @@ import pytest
 from dal import Database, PoolConfig, UnitOfWork
 from dal.copy import Conflict, Rejecting
 from dal.errors import CheckViolation, CopyError
-from tests.looking import count
+from tests.cancelling import until_quiet
+from tests.looking import count, until_waiting_for_a_lock
 from tests.models import Accounts
 
 
@@ -56,6 +57,24 @@ async def test_a_load_that_was_done_does_nothing(db, outside):
     report = await Accounts(db).copy_in([(1, "a", 1)], resume="once")
     assert report.rows == 0
     assert await count(outside, "account") == 1
+
+
+async def test_a_load_that_is_ended_again_when_nothing_is_left_is_not_loaded_again(db, outside, workers):
+    await outside.execute("BEGIN; LOCK TABLE account IN SHARE UPDATE EXCLUSIVE MODE")  # ANALYZE waits, rows do not
+    for _ in range(2):
+        load = asyncio.create_task(_load_all(db, workers))
+        await until_waiting_for_a_lock(outside)
+        load.cancel()
+        await asyncio.gather(load, return_exceptions=True)
+        await until_quiet(outside)
+    await outside.execute("ROLLBACK")
+    await _load_all(db, workers)
+    row = await outside.fetchrow("SELECT (SELECT count(*) FROM account), records, rows, is_done FROM dal_loads")
+    assert tuple(row) == (10, 10, 10, True)
+
+
+async def _load_all(db, workers):
+    await Accounts(db).copy_in(_records(1, 10), resume="all", commit_every=5, analyze=True, workers=workers)
 
 
 async def test_the_name_of_another_load_is_refused(db):

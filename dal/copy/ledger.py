@@ -28,12 +28,15 @@ _SHOWN: Final = 100
 
 
 class Ledger:
-    """What is known of one load so far, into the table *target*; *settled* records of it were before."""
+    """What is known of one load so far, into the table *target*; *settled* records of it were before.
+
+    `last_record` is the last that was read, `committed` the last that is committed, over the whole source.
+    """
 
     def __init__(self, records: Records, asked: Asked, target: str, settled: int = 0) -> None:
         self.rows = self.sent_bytes = self.rejected = 0
         self.inserted = self.updated = self.skipped = 0
-        self.last_record = self.committed = 0
+        self.last_record = self.committed = settled
         self.phases: dict[str, float] = {}
         self.rebuilt: dict[str, float] = {}
         self.shown: list[Rejected] = []
