@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.faults.chaos.faults.process import clock
 from tests.faults.chaos.faults.ways import WAYS
 from tests.faults.chaos.journal import Found, Journal, Told
 from tests.faults.chaos.schedule import KINDS, drawn, read, spelt
@@ -35,6 +37,19 @@ def test_a_volley_is_read_as_it_was_spelt(seed):
 def test_what_is_no_volley_is_refused(text):
     with pytest.raises(ValueError, match="this is no fault"):
         read(text)
+
+
+async def test_clocks_that_are_set_at_once_go_right_again():
+    real = time.time
+    first, second = clock(None, "ahead"), clock(None, "behind")
+    await first.__aenter__()
+    assert time.time() > real() + 3000
+    await second.__aenter__()
+    assert time.time() == pytest.approx(real(), abs=10)
+    await first.__aexit__(None, None, None)
+    assert time.time() < real() - 3000
+    await second.__aexit__(None, None, None)
+    assert time.time is real
 
 
 def test_every_kind_of_fault_is_drawn_and_done_in_every_way():

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
-from unittest import mock
 
 from sqlalchemy import text
 
@@ -25,6 +24,9 @@ _BLOCKED_S: Final = 2.0
 _HOUR_S: Final = 3600.0
 _REFUSED: Final = 7
 _CHILD_S: Final = 5
+_TIME: Final = time.time
+# By how many seconds it is set, by each of those that set it now.
+_set_by: Final[list[float]] = []
 
 
 @asynccontextmanager
@@ -60,9 +62,19 @@ async def clock(scene: Scene, way: str) -> AsyncGenerator[Callable[[], bool]]:
         Clock(scene.traffic.service.db).advance(_HOUR_S)
         yield yes
         return
-    now, by_s = time.time, _HOUR_S if way == "ahead" else -_HOUR_S
-    with mock.patch("time.time", side_effect=lambda: now() + by_s):
+    by_s = _HOUR_S if way == "ahead" else -_HOUR_S
+    _set_by.append(by_s)
+    time.time = _set_time
+    try:
         yield yes
+    finally:
+        _set_by.remove(by_s)
+        if not _set_by:
+            time.time = _TIME
+
+
+def _set_time() -> float:
+    return _TIME() + sum(_set_by)
 
 
 @asynccontextmanager
