@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from tests.faults.chaos.report import print_report
@@ -11,6 +9,8 @@ from tests.faults.chaos.run import Result, run
 from tests.faults.chaos.schedule import drawn, read
 
 SECONDS = 60
+# It has found a load that was loaded twice. `make chaos` takes another one each time.
+SEED = 14
 # Volleys that have found something, to be seen again.
 SEEN = {
     "a connection cut at the BEGIN of a stream": ["message (torn BEGIN) @0.039+0.190 & cancel (all) @0.138+0.000"] * 3,
@@ -29,8 +29,7 @@ def _assert_nothing_found(result: Result) -> None:
 
 @pytest.mark.timeout(240)
 def test_a_minute_of_chaos_finds_nothing():
-    seed = random.randrange(1 << 32)
-    result = run(seed, drawn(seed), seconds=SECONDS)
+    result = run(SEED, drawn(SEED), seconds=SECONDS)
     _assert_nothing_found(result)
     assert sum(result.faults.values()) >= SECONDS / 2
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
+import pyarrow as pa
 from sqlalchemy import insert
 
 from dal import Outcome, Retry
@@ -17,7 +18,8 @@ from tests.faults.chaos.service import Service, Withdrawn
 
 TIMEOUT_S: Final = 1.5
 RETRY: Final = Retry(attempts=10, within_s=3.0)
-LOAD_RECORDS: Final = 1_000
+LOAD_RECORDS: Final = 500
+_BATCH: Final = 100
 _TOLD: Final = {
     Outcome.OPEN: Told.UNDONE,  # it was never entered
     Outcome.COMMITTED: Told.DONE,
@@ -121,10 +123,11 @@ async def left_open(service: Service) -> None:
 async def load(service: Service) -> None:
     """Load a source in parts, going on with whatever an earlier load has left; it is whole when it says so."""
     group = service.loads.popleft() if service.loads else service.journal.open(LOAD_RECORDS, in_parts=True)
-    rows = ({"group": group.number, "part": part} for part in range(group.size))
     workers = service.chance.choice([1, 1, 2])
     try:
-        await copy_in(service.db, LOADED, rows, commit_every=100, resume=f"load {group.number}", workers=workers)
+        await copy_in(
+            service.db, LOADED, _batches(group), commit_every=_BATCH, resume=f"load {group.number}", workers=workers
+        )
         group.told = Told.DONE
     except BaseException:
         service.loads.append(group)
@@ -135,6 +138,13 @@ async def note(service: Service) -> None:
     """Write onto the small disk, which may be full."""
     async with asyncio.timeout(TIMEOUT_S):
         await Notes(service.db).add(Note(words="n" * 200_000))
+
+
+def _batches(group: Group) -> Any:
+    """Give the rows in batches, each of which is committed: a chunk is never parted."""
+    places = range(0, group.size, _BATCH)
+    batches = [{"group": [group.number] * _BATCH, "part": range(at, at + _BATCH)} for at in places]
+    return pa.Table.from_batches(map(pa.record_batch, batches)).to_reader()
 
 
 def _rows(group: Group) -> list[dict[str, int]]:
