@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import EllipsisType
 from typing import Final
 
@@ -37,6 +38,8 @@ _URL_OPTIONS: Final = {
 }
 _NAME: Final = re.compile(r"\w{1,40}", re.ASCII)
 _SHAPE: Final = "postgresql://user@host:5432/database"
+# A server takes a startup message of 10,000 bytes (MAX_STARTUP_PACKET_LENGTH); a hundred are the driver's own words.
+_STARTUP_BYTES: Final = 9_900
 _MOST_PORT: Final = 65_535
 _PORT_DIGITS: Final = 5
 _DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's
@@ -67,6 +70,16 @@ class DatabaseConfig:
                 raise ConfigError("server_settings has an empty name, which would end them: take it out.")
             _refuse_no_text("a name in server_settings", name)
             _refuse_no_text(f"server_settings[{name!r}]", value)
+        self._refuse_too_much()
+
+    def _refuse_too_much(self) -> None:
+        told = [self.url.username, self.url.database, self.application_name, *chain(*self.server_settings.items())]
+        taken = sum(len(each.encode()) + 1 for each in told if each)
+        if taken > _STARTUP_BYTES:
+            raise ConfigError(
+                f"server_settings take {taken:,} bytes, with user, database and application_name; the server takes "
+                f"{_STARTUP_BYTES:,} at the start of a connection. Shorten them, or set what is long in a transaction."
+            )
 
     @classmethod
     def from_url(cls, url: str | URL, *, pool: PoolConfig | EllipsisType = ...) -> DatabaseConfig:

@@ -1,9 +1,9 @@
 """What goes into the message that opens a connection is one value, or is refused before anything is sent."""
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
-from dal import Database, DatabaseConfig
+from dal import Database, DatabaseConfig, PoolConfig
 from dal.errors import ConfigError
 
 WHERE = "postgresql://user@localhost/database"
@@ -41,6 +41,19 @@ def test_an_empty_name_would_end_the_settings():
 def test_a_setting_that_is_no_text_is_named():
     with pytest.raises(ConfigError, match=r"server_settings\['work_mem'\] is of type int; give a str"):
         DatabaseConfig(url=WHERE, server_settings={"work_mem": 4})
+
+
+async def test_settings_that_are_all_that_a_server_takes_are_taken_and_a_byte_more_is_refused(database_url):
+    def config(length):
+        settings = {"app.a": "ß" * (length // 2) + "x" * (length % 2)}
+        return DatabaseConfig(url=database_url, server_settings=settings, pool=PoolConfig(size=1))
+
+    most = 9_900 - len("dal\0") - len("app.a\0\0")
+    most -= sum(len(each) + 1 for each in (database_url.username, database_url.database))
+    async with Database(config(most)) as db, db.reading() as session:
+        assert len((await session.scalar(text("SHOW app.a"))).encode()) == most
+    with pytest.raises(ConfigError, match=r"^server_settings take 9,901 bytes, with user, .*; the server takes 9,900 "):
+        config(most + 1)
 
 
 @pytest.mark.parametrize(
