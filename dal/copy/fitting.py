@@ -127,6 +127,7 @@ def _judged(
                     fields[slot.source] = texts[-1]  # the label or the value, as the column has it
             except MISFITS as error:
                 fault = fault or (slot, error)
+                fields.setdefault(slot.source, None)  # of bytes that are no text
         if fault is None:
             odd.append(Odd(number, (*texts, *_default_texts(plan, texts))))
         else:

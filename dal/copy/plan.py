@@ -26,7 +26,7 @@ from dal.copy.parsing import is_zoned, look_of, parser_of
 from dal.copy.records import Records
 from dal.copy.text.json_arrays import array_text
 from dal.copy.texts import text_of
-from dal.copy.values import Make, maker_of, without_nul
+from dal.copy.values import Make, as_words, maker_of, without_nul
 from dal.errors import CopyError
 
 # SQLAlchemy's, as it is without options of the application's.
@@ -147,7 +147,7 @@ def _slot(column: Column[Any], kind: Kind, field: pa.Field, records: Records, ta
         return Slot(column, kind, field.name, sent, parse, write, look=look_of(sent))
     if target is None:
         return _of_arrow(Slot(column, kind, field.name, sent, _strings, write), field.type)
-    make = (lambda given: without_nul(given.cast(sent))) if is_words(sent) else (lambda given: given.cast(sent))
+    make = (lambda given: as_words(given, sent)) if is_words(sent) else (lambda given: given.cast(sent))
     return Slot(column, kind, field.name, sent, make, write, is_final=True)
 
 
@@ -178,7 +178,7 @@ def _of_formats(slot: Slot, formats: Sequence[str]) -> Slot:
 
 def _of_arrow(slot: Slot, given: pa.DataType) -> Slot:
     if is_words(given):
-        return slot
+        return replace(slot, make=lambda array: as_words(array, pa.string()))
     kind, write = slot.kind, slot.text
     return replace(
         slot,

@@ -84,6 +84,16 @@ def without_nul(texts: pa.Array) -> pa.Array:
     return texts
 
 
+def as_words(given: pa.Array, target: pa.DataType) -> pa.Array:
+    """Make texts of Arrow's; raises `Misfit` also for bytes that are no UTF-8, which a file may have for texts."""
+    texts = given.cast(target)
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise Misfit("bytes that are no UTF-8 in the place of a text") from error
+    return without_nul(texts)
+
+
 def _of_kinds(values: Sequence[Any], kinds: tuple[type[Any], ...], but: tuple[type[Any], ...] = ()) -> Sequence[Any]:
     """Refuse what is not of these kinds: Arrow takes whatever has a number, a UUID, too, for one of microseconds."""
     for other in set(map(type, values)).difference(kinds, (_NONE,)):

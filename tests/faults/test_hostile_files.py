@@ -3,6 +3,8 @@
 import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dal.copy import Csv, Rejecting, copy_in
@@ -60,3 +62,24 @@ async def test_a_load_of_nothing_but_rubbish_names_it(db):
     for content in (b"", b"\0", b"\xff\xfe\xff", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd\0", b'"' * 100):
         with pytest.raises(CopyError):
             await copy_in(db, Account.__table__, io.BytesIO(content))
+
+
+@pytest.fixture
+def no_utf8(tmp_path):
+    """Write a Parquet file whose second owner is no UTF-8, as a program in another encoding would."""
+    owners = pa.array([b"a", b"caf\xe9", b"c"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"id": [1, 2, 3], "owner": owners, "balance": [1, 2, 3]}), tmp_path / "latin.parquet")
+    return tmp_path / "latin.parquet"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ndjson"])
+async def test_bytes_of_arrow_that_are_no_text_are_rejected_alone(db, no_utf8, suffix):
+    to = no_utf8.with_name(f"bad.{suffix}")
+    report = await copy_in(db, Account.__table__, no_utf8, on_error=Rejecting(to))
+    assert (report.rows, [(each.record, each.column) for each in report.rejects]) == (2, [(2, "owner")])
+    assert len(to.read_bytes().splitlines()) == (2 if suffix == "csv" else 1)
+
+
+async def test_bytes_of_arrow_that_are_no_text_are_named(db, no_utf8):
+    with pytest.raises(CopyError, match=r"^record 2, column 'owner': a value that does not fit text"):
+        await copy_in(db, Account.__table__, no_utf8)
