@@ -12,7 +12,7 @@ from dal import Database, PoolConfig, UnitOfWork
 from dal.copy import Conflict, Rejecting
 from dal.errors import CheckViolation, CopyError
 from tests.cancelling import until_quiet
-from tests.looking import count, until_waiting_for_a_lock
+from tests.looking import backends, count, until, until_waiting_for_a_lock
 from tests.models import Accounts
 
 
@@ -257,3 +257,35 @@ async def test_several_workers_that_are_cancelled_leave_whole_parts(db, outside)
     assert db.pool.status().checked_out == 0
     await Accounts(db).copy_in(records, commit_every=4_096, workers=3, resume="ended")
     assert await count(outside, "account") == 100_000
+
+
+async def test_what_a_part_rejects_whose_commit_is_still_under_way_stays_in_the_file(db, outside, tmp_path):
+    await Accounts(db).copy_in([(0, "first", 0)], resume="makes the table of loads")
+    await outside.execute(_LATE + "SELECT pg_advisory_lock(1)")
+    records = [(number, None if number in (5, 9_000) else f"owner {number}", 1) for number in range(1, 10_001)]
+    rejecting = Rejecting(tmp_path / "bad.csv")
+
+    def load(source):
+        return Accounts(db).copy_in(source, commit_every=5_000, resume="late", on_error=rejecting)
+
+    first = asyncio.create_task(load(_with(records, breaks_at=9_999)))
+    await until_waiting_for_a_lock(outside)
+    second = asyncio.create_task(load(_with(records)))
+    await until(lambda: _two_wait(outside))
+    await outside.execute("SELECT pg_advisory_unlock(1)")
+    await asyncio.gather(first, second, return_exceptions=True)
+    await load(_with(records))
+    assert await count(outside, "account") == 9_999
+    reasons = (tmp_path / "bad.csv.reasons.ndjson").read_text().splitlines()
+    assert [json.loads(each)["record"] for each in reasons] == [5, 9_000]
+
+
+_LATE = """
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+CREATE TRIGGER late AFTER UPDATE ON dal_loads FOR EACH ROW EXECUTE FUNCTION late();
+"""
+
+
+async def _two_wait(outside):
+    return [row["wait_event_type"] for row in await backends(outside)].count("Lock") == 2

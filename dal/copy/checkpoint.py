@@ -46,12 +46,16 @@ class Checkpoint:
     is_done: bool = False
 
     async def find(self, session: AsyncSession, target: str, records: Records) -> None:
-        """Read where it is, or note that it begins; raises `CopyError` if the name is another load's."""
+        """Read where it is, or note that it begins; raises `CopyError` if the name is another load's.
+
+        Waits for a part that is under way: its COMMIT may come after whoever began it has gone, and what it has
+        rejected must not be taken for something that came to nothing.
+        """
         if self.name is None:
             return
         await make(session, _TABLE)
         own = {"target": target, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
-        here = select(_TABLE).where(_TABLE.c.name == self.name)
+        here = select(_TABLE).where(_TABLE.c.name == self.name).with_for_update()
         found = (await session.execute(here)).first()
         if found is None:
             values = {"name": self.name, "records": 0, "rows": 0, "is_done": False}
