@@ -289,3 +289,38 @@ CREATE TRIGGER late AFTER UPDATE ON dal_loads FOR EACH ROW EXECUTE FUNCTION late
 
 async def _two_wait(outside):
     return [row["wait_event_type"] for row in await backends(outside)].count("Lock") == 2
+
+
+async def test_records_that_are_broken_in_the_source_are_committed_on_the_way_too(db, tmp_path, workers):
+    file = tmp_path / "a.csv"
+    file.write_text("id,owner,balance\n" + "ragged\n" * 40_000)
+    seen = set()
+    report = await Accounts(db).copy_in(
+        file,
+        commit_every=5_000,
+        workers=workers,
+        on_error="reject",
+        on_progress=lambda progress: seen.add(progress.committed),
+    )
+    assert (report.rejected, max(seen)) == (40_000, 40_000)
+    assert len(seen) > 4
+
+
+async def test_what_was_dealt_before_a_source_fails_is_committed(db, outside):
+    await outside.execute("BEGIN; LOCK TABLE account IN SHARE MODE")  # it may be looked at, and waits for its rows
+    broken = asyncio.Event()
+
+    async def records():
+        for record in _records(1, 16_384):
+            await asyncio.sleep(0)  # the others come for a part meanwhile
+            yield record
+        broken.set()
+        raise Broke
+
+    load = asyncio.create_task(Accounts(db).copy_in(records(), commit_every=5_000, workers=3))
+    await broken.wait()
+    await until_waiting_for_a_lock(outside)
+    await outside.execute("ROLLBACK")
+    with pytest.raises(Broke):
+        await load
+    assert await count(outside, "account") == 16_384

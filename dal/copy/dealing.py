@@ -60,7 +60,7 @@ def _some(chunks: Iterator[Chunk], rows_each: int) -> Sequence[Chunk]:
     drawn, rows = list[Chunk](), 0
     while rows < rows_each and (chunk := next(chunks, None)) is not None:
         drawn.append(chunk)
-        rows += len(chunk.numbers)
+        rows += len(chunk.numbers) + len(chunk.broken)
     return drawn
 
 
@@ -68,7 +68,7 @@ async def _some_async(chunks: AsyncIterator[Chunk], rows_each: int) -> Sequence[
     drawn, rows = list[Chunk](), 0
     while rows < rows_each and (chunk := await anext(chunks, None)) is not None:
         drawn.append(chunk)
-        rows += len(chunk.numbers)
+        rows += len(chunk.numbers) + len(chunk.broken)
     return drawn
 
 

@@ -114,16 +114,16 @@ class _Parts:
     async def _deal(self, dealer: Dealer, turns: Turns) -> None:
         async def work() -> None:
             while turns.error is None:
-                number = dealer.dealt
+                part = None
                 try:
                     if (part := await dealer.next()) is None:
                         return
-                    number = part.number
                     await self._staged(part, turns)
                 except TurnLost:
                     return
                 except Exception as error:  # raised when the parts before it have ended
-                    await turns.fail(number, error)
+                    # A source that fails does so behind all that was dealt meanwhile.
+                    await turns.fail(dealer.dealt if part is None else part.number, error)
 
         await at_once(self.asked.workers, work)
 
