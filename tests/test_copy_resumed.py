@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import secrets
 
 import pyarrow as pa
 import pytest
@@ -324,3 +326,28 @@ async def test_what_was_dealt_before_a_source_fails_is_committed(db, outside):
     with pytest.raises(Broke):
         await load
     assert await count(outside, "account") == 16_384
+
+
+async def test_a_source_that_fails_in_the_middle_says_what_stays(db, outside, tmp_path, workers):
+    file = tmp_path / "a.csv.gz"
+    rows = "".join(f"{number},{secrets.token_hex(40)},1\n" for number in range(60_000)).encode()
+    file.write_bytes(gzip.compress(b"id,owner,balance\n" + rows)[:-100_000])
+    with pytest.raises(CopyError, match=r"a\.csv\.gz cannot be read to its end: .*") as caught:
+        await Accounts(db).copy_in(file, commit_every=5_000, workers=workers)
+    loaded = await count(outside, "account")
+    assert loaded > 0
+    assert str(caught.value).endswith(f". The first {loaded:,} records are settled and stay.")
+
+
+async def test_a_part_that_fails_before_another_is_committed_says_what_stays_in_the_end(db, outside):
+    await outside.execute("BEGIN; LOCK TABLE account IN SHARE MODE")  # the first part waits for its rows
+    records = [*_records(1, 4_096), ("a record", "of another length")]
+    load = asyncio.create_task(Accounts(db).copy_in(records, commit_every=4_096, workers=3))
+    await until_waiting_for_a_lock(outside)
+    await until(lambda: db.pool.status().checked_out == 1)
+    await outside.execute("ROLLBACK")
+    with pytest.raises(
+        CopyError, match=r"^record 4,097: 2 fields in .*3\. The first 4,096 records are settled and stay"
+    ):
+        await load
+    assert await count(outside, "account") == 4_096

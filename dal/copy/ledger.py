@@ -20,7 +20,7 @@ from dal.copy.records import Broken, Records
 from dal.copy.rejects import open_rejects
 from dal.copy.report import CopyReport, Progress, Rejected
 from dal.copy.stream import Piece
-from dal.errors import CopyError
+from dal.errors import CopyError, DALError, DatabaseError
 
 NOTHING: Final = "Nothing was loaded."
 # So many are in the report.
@@ -41,7 +41,7 @@ class Ledger:
         self.rebuilt: dict[str, float] = {}
         self.shown: list[Rejected] = []
         self.rejecting = asked.rejecting
-        self._asked, self._whole = asked, self
+        self._asked, self._is_part = asked, False
         self._rejected: list[Broken] = []
         self._records, self._on_progress = records, asked.on_progress
         self._read_bytes: int | None = None
@@ -82,11 +82,18 @@ class Ledger:
         self.committed = last_record
         self._tell_progress()
 
-    @property
-    def fate(self) -> str:
-        """What becomes of the records if the load fails now."""
-        done = self._whole.committed
-        return f"The first {done:,} records are settled and stay." if done else NOTHING
+    def say_what_stays(self, error: DALError) -> None:
+        """Say in an *error* that has ended the load what of it is committed, in the place of `NOTHING`."""
+        if not self.committed:
+            return
+        fate = f"The first {self.committed:,} records are settled and stay."
+        match error, error.args:
+            case DatabaseError(), _:
+                error.add_detail(fate)
+            case _, [str(said), *more]:
+                error.args = (f"{said.removesuffix(NOTHING).rstrip('. ')}. {fate}", *more)
+            case _:
+                pass  # one of the source's own
 
     def report(self, started: float) -> CopyReport:
         """Close the books of a load that began at *started*."""
@@ -107,7 +114,7 @@ class Ledger:
         rejecting = None if self.rejecting is None else Rejecting(at_most=self.rejecting.at_most)
         asked = replace(self._asked, on_error=rejecting or "abort", on_progress=None)
         part = Ledger(self._records, asked, "")
-        part._whole = self
+        part._is_part = True
         return part
 
     def take(self, part: Ledger) -> None:
@@ -134,7 +141,7 @@ class Ledger:
 
     async def settle(self, session: AsyncSession) -> None:
         """Keep what was rejected, before it is committed that it was; a part's is kept with the whole's."""
-        if self._whole is not self:
+        if self._is_part:
             return
         for each in self._rejects:
             each.write(self._rejected)
@@ -146,14 +153,14 @@ class Ledger:
         if not broken:
             return
         if self.rejecting is None:
-            raise CopyError(f"{described(broken[0])}. {self.fate}")
+            raise CopyError(f"{described(broken[0])}. {NOTHING}")
         self.rejected += len(broken)
         self.shown += map(_shown, broken[: _SHOWN - len(self.shown)])
         self._rejected += broken
         if self.rejecting.at_most is not None and self.rejected > self.rejecting.at_most:
             raise CopyError(
                 f"{self.rejected:,} records were rejected, and at most {self.rejecting.at_most:,} may be: the last is "
-                f"{described(broken[-1])}. {self.fate}"
+                f"{described(broken[-1])}. {NOTHING}"
             )
 
 

@@ -22,7 +22,7 @@ from dal.copy.conflict import Settlement, settlement_of
 from dal.copy.encoding import encoder_of
 from dal.copy.fitting import Fitted, Odd
 from dal.copy.judging import Published
-from dal.copy.ledger import Ledger
+from dal.copy.ledger import NOTHING, Ledger
 from dal.copy.plan import CopyPlan
 from dal.copy.planning import is_staged
 from dal.copy.publishing import RECORD
@@ -242,7 +242,7 @@ class Load:
         for pair in await ask(self._session, settlement.first_pair(self.staging.typed, is_known=is_known)):
             raise CopyError(
                 f"records {pair['one']:,} and {pair['other']:,} have the same key: give each key once, or "
-                f"duplicates='last' or 'first'. {self._ledger.fate}"
+                f"duplicates='last' or 'first'. {NOTHING}"
             )
 
     async def _ask_of_odd(self, at_least: int = 1) -> None:

@@ -27,7 +27,7 @@ from dal.copy.rest import rest_of
 from dal.copy.source import Source, open_source, positions_of
 from dal.copy.stream import Stream, up_to_end
 from dal.copy.workers import at_once
-from dal.errors import DatabaseError
+from dal.errors import DALError
 from dal.session import SessionSource
 
 
@@ -49,9 +49,8 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
         with Ledger(records, asked, table.fullname, checkpoint.records) as ledger:
             try:
                 await _Parts(database, plan, records, asked, ledger, checkpoint).load()
-            except DatabaseError as error:
-                if ledger.committed:
-                    error.add_detail(ledger.fate)
+            except DALError as error:  # now that all parts before have ended
+                ledger.say_what_stays(error)
                 raise
     return ledger.report(started)
 
