@@ -111,6 +111,28 @@ async def test_ctrl_c_leaves_what_was_committed_and_says_so(start, outside):
     assert await count(outside, "account") == int(found[1].replace(",", "")) >= 16_384
 
 
+async def test_ctrl_c_before_a_load_has_gone_on_says_what_was_committed_before(start, outside, direct_url):
+    first = start("--commit-every", "8192", "--resume", "again")
+    await asyncio.to_thread(_give, first, HEAD + _rows(0, 200_000))
+    await until(lambda: _has(outside, 16_384))
+    said = await _interrupted(first)
+    await until_none_left(outside)
+    for lock, expected in (("account IN SHARE MODE", said), ("dal_loads", _NOT_BEGUN)):
+        holder = await connect(direct_url)
+        async with holder.transaction():
+            await holder.execute(f"LOCK TABLE {lock}")
+            second = start("--commit-every", "8192", "--resume", "again")
+            await asyncio.to_thread(_give, second, HEAD + _rows(0, 10))
+            second.stdin.close()
+            await until_waiting_for_a_lock(outside)
+            assert await _interrupted(second) == expected
+        await holder.close()
+        await until_none_left(outside)
+
+
+_NOT_BEGUN = "dal: interrupted before it began: nothing was loaded.\n"
+
+
 async def _has(outside, rows):
     return await count(outside, "account") >= rows
 

@@ -49,7 +49,7 @@ class _Load:
     asked: LoadAsked
     source: Any
     transaction: Transaction | None = None
-    committed: int = 0
+    committed: int | None = None
 
     async def run(self) -> tuple[CopyReport, Table]:
         """Load everything."""
@@ -65,6 +65,8 @@ class _Load:
     @property
     def interrupted(self) -> str:
         """What became of a load that was interrupted."""
+        if self.asked.copy.is_in_parts and self.committed is None:
+            return "interrupted before it began: nothing was loaded."
         if self.asked.copy.is_in_parts:
             return f"interrupted: the first {self.committed:,} records are settled and stay."
         if self.asked.copy.workers > 1:

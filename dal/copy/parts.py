@@ -47,6 +47,7 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
             return CopyReport(0, 0, time.perf_counter() - started)
         records = rest_of(opened, checkpoint.records)
         with Ledger(records, asked, table.fullname, checkpoint.records) as ledger:
+            ledger.commit(checkpoint.records)
             try:
                 await _Parts(database, plan, records, asked, ledger, checkpoint).load()
             except DALError as error:  # now that all parts before have ended
