@@ -10,7 +10,7 @@ import secrets
 import pyarrow as pa
 import pytest
 
-from dal import Database, PoolConfig, UnitOfWork
+from dal import Database, DatabaseConfig, PoolConfig, UnitOfWork
 from dal.copy import Conflict, Rejecting
 from dal.errors import CheckViolation, CopyError
 from tests.cancelling import until_quiet
@@ -351,3 +351,15 @@ async def test_a_part_that_fails_before_another_is_committed_says_what_stays_in_
     ):
         await load
     assert await count(outside, "account") == 4_096
+
+
+async def test_a_name_is_not_taken_for_the_load_of_a_table_of_another_schema(database_url, db, outside):
+    await Accounts(db).copy_in([(1, "a", 1)], resume="both")
+    await outside.execute("CREATE SCHEMA tenant; CREATE TABLE tenant.account (LIKE account)")
+    config = DatabaseConfig(
+        url=database_url, pool=PoolConfig(size=1), server_settings={"search_path": "tenant, public"}
+    )
+    async with Database(config) as tenant:
+        with pytest.raises(CopyError, match=r"'both' has target public\.account, and this one tenant\.account"):
+            await Accounts(tenant).copy_in([(1, "a", 1)], resume="both")
+        assert (await Accounts(tenant).copy_in([(1, "a", 1)], resume="the tenant's")).rows == 1

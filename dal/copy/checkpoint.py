@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, MetaData, Table, T
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dal.copy.asking import ask
 from dal.copy.making import make
 from dal.copy.records import Records
 from dal.errors import CopyError
@@ -33,6 +34,12 @@ _TABLE: Final = Table(
     Column("written_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
 )
 
+# Of one name there may be several: another search path leads to another table.
+_PLACE: Final = """
+SELECT pg_catalog.format('%I.%I', nspname, relname) AS place FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+WHERE pg_class.oid = pg_catalog.to_regclass($1::text)
+"""
+
 
 @dataclass(slots=True)
 class Checkpoint:
@@ -45,7 +52,7 @@ class Checkpoint:
     records: int = 0
     is_done: bool = False
 
-    async def find(self, session: AsyncSession, target: str, records: Records) -> None:
+    async def find(self, session: AsyncSession, table: Table, records: Records) -> None:
         """Read where it is, or note that it begins; raises `CopyError` if the name is another load's.
 
         Waits for a part that is under way: its COMMIT may come after whoever began it has gone, and what it has
@@ -54,7 +61,8 @@ class Checkpoint:
         if self.name is None:
             return
         await make(session, _TABLE)
-        own = {"target": target, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
+        place = await _place_of(session, table)
+        own = {"target": place, "total_rows": records.total_rows, "total_bytes": records.total_bytes}
         here = select(_TABLE).where(_TABLE.c.name == self.name).with_for_update()
         found = (await session.execute(here)).first()
         if found is None:
@@ -95,3 +103,8 @@ class Checkpoint:
     def advanced(self, to: int) -> None:
         """Remember it, after the commit."""
         self.records = to
+
+
+async def _place_of(session: AsyncSession, table: Table) -> str:
+    name = session.get_bind().dialect.identifier_preparer.format_table(table)
+    return next((str(row["place"]) for row in await ask(session, _PLACE, name)), table.fullname)

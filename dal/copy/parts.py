@@ -42,7 +42,7 @@ async def copy_in_parts(database: SessionSource, table: Table, source: Source, a
         checkpoint = Checkpoint(asked.resume)
         async with database.writing() as session:
             plan = await planned(session, table, opened, asked)
-            await checkpoint.find(session, table.fullname, opened)
+            await checkpoint.find(session, table, opened)
         if checkpoint.is_done:
             return CopyReport(0, 0, time.perf_counter() - started)
         records = rest_of(opened, checkpoint.records)
