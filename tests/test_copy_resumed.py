@@ -12,7 +12,7 @@ import pytest
 
 from dal import Database, DatabaseConfig, PoolConfig, UnitOfWork
 from dal.copy import Conflict, Rejecting
-from dal.errors import CheckViolation, CopyError
+from dal.errors import CheckViolation, CopyError, DatabaseError
 from tests.cancelling import until_quiet
 from tests.looking import backends, count, until, until_waiting_for_a_lock
 from tests.models import Accounts
@@ -77,6 +77,17 @@ async def test_a_load_that_is_ended_again_when_nothing_is_left_is_not_loaded_aga
 
 async def _load_all(db, workers):
     await Accounts(db).copy_in(_records(1, 10), resume="all", commit_every=5, analyze=True, workers=workers)
+
+
+async def test_a_part_whose_checkpoint_is_refused_is_not_there(db, outside, workers):
+    await Accounts(db).copy_in(_records(1, 1), resume="first")
+    await outside.execute("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE OF records ON dal_loads FOR EACH ROW EXECUTE FUNCTION refuse();
+    """)
+    with pytest.raises(DatabaseError, match="not now"):
+        await Accounts(db).copy_in(_records(2, 11), resume="all", commit_every=5, workers=workers)
+    assert await count(outside, "account") == 1
 
 
 async def test_the_name_of_another_load_is_refused(db):
