@@ -11,11 +11,13 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from sqlalchemy import URL
 
 from dal.testing import wire
+from tests.serving import serving
 
 _SEVERITIES: Final = {b"ERROR": "ОШИБКА", b"FATAL": "ВАЖНО", b"PANIC": "ПАНИКА", b"NOTICE": "ЗАМЕЧАНИЕ"}
 _NO_TLS: Final = b"N"
@@ -25,28 +27,8 @@ _STARTUP_BYTES: Final = 8
 @asynccontextmanager
 async def translated(target: URL) -> AsyncGenerator[URL]:
     """Lend the address of a server that is *target*, translated."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await _pass_on(target, reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # one side is gone, and so is the other
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield target.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1], query={})
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with serving(partial(_pass_on, target)) as port:
+        yield target.set(host="127.0.0.1", port=port, query={})
 
 
 async def _pass_on(target: URL, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:

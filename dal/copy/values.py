@@ -85,12 +85,9 @@ def without_nul(texts: pa.Array) -> pa.Array:
 
 
 def as_words(given: pa.Array, target: pa.DataType) -> pa.Array:
-    """Make texts of Arrow's; raises `Misfit` also for bytes that are no UTF-8, which a file may have for texts."""
+    """Make texts of Arrow's; raises one of `MISFITS` also for bytes that are no UTF-8: Arrow believes a file."""
     texts = given.cast(target)
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise Misfit("bytes that are no UTF-8 in the place of a text") from error
+    texts.validate(full=True)
     return without_nul(texts)
 
 

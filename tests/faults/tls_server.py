@@ -23,6 +23,7 @@ from sqlalchemy import URL
 
 from dal import Database, PoolConfig
 from dal.testing import wire
+from tests.serving import serving
 
 _STARTUP_BYTES: Final = 8
 _A_DAY: Final = timedelta(days=1)
@@ -109,29 +110,13 @@ async def speaking_tls(
 
     With *direct* it expects TLS from the first byte.
     """
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await _pass_on(lent, target, context, reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # a handshake that failed, or one side is gone
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
+        await _pass_on(lent, target, context, reader, writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if direct else None)
-    lent = TLSServer(target.set(host="localhost", port=server.sockets[0].getsockname()[1], query={}))
-    try:
+    async with serving(serve, context if direct else None) as port:
+        lent = TLSServer(target.set(host="localhost", port=port, query={}))
         yield lent
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
